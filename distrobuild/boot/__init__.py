@@ -1,0 +1,1 @@
+"""QEMU, serial console, the guest handle, the pytest plugin for box tests."""

@@ -1,0 +1,1 @@
+"""The declared world: models, loader with line numbers, overrides, schema, explain."""

@@ -1,0 +1,1 @@
+"""Manifest and lock to stages with keys."""

@@ -1,0 +1,1 @@
+"""Checksums, package manifest, build report."""

@@ -1,0 +1,1 @@
+"""Starts a program hermetically."""
