@@ -6,19 +6,57 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]*$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-ProjectPath = Annotated[str, StringConstraints(pattern=r"^[^/~].*$")]
+NAME = r"^[a-z0-9][a-z0-9+.-]*$"
+SHA256 = r"^[0-9a-f]{64}$"
+PROJECT_PATH = r"^[^/~].*$"
+COMMIT = r"^[0-9a-f]{40}$"
+VERSION = r"^[0-9][0-9A-Za-z.+~-]*$"
+KERNEL_VERSION = r"^\d+\.\d+(\.\d+)?$"
+TIMESTAMP = r"^\d{8}T\d{6}Z$"
+ARCHIVE_ADDRESS = r"^(https?://[^/\s]|file:///)\S*$"
+PUBLIC_KEY = r"^(\S.*\s)?(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) AAAA\S+"
+ABSOLUTE_PATH = r"^/\S*$"
+CONFIG_TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.-]*config$"
+MAINTAINER = r"^[^<>]+ <[^<>@\s]+@[^<>@\s]+>$"
+ACCOUNT = r"^[a-z_][a-z0-9_-]*$"
+LOCALE = r"^[A-Za-z]+(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?$"
+
+MEANINGS = {
+    NAME: ("a name", "lower-case letters, digits, `+`, `.` and `-`, beginning with a letter or a digit"),
+    SHA256: ("a SHA-256 digest", "64 hexadecimal digits, lower case, as `sha256sum` prints them"),
+    PROJECT_PATH: ("a path", "relative to the folder of the manifest"),
+    COMMIT: ("a commit id", "all 40 hexadecimal digits, as `git rev-parse` prints them"),
+    VERSION: ("a version", "a digit first, then letters, digits, `.`, `+`, `~` and `-`"),
+    KERNEL_VERSION: ("a kernel version", "two or three numbers, such as `6.12.40`"),
+    ARCHIVE_ADDRESS: ("an address", "`http://HOST/PATH`, `https://HOST/PATH` or `file:///PATH`"),
+    PUBLIC_KEY: ("a public key", "one line as in `authorized_keys`: `ssh-ed25519 AAAA... name`"),
+    CONFIG_TARGET: ("a configuration target", "a make target such as `x86_64_defconfig` or `allnoconfig`"),
+    MAINTAINER: ("a name with an address", "`Name <mail@host>`"),
+    ACCOUNT: ("an account name", "lower-case letters, digits, `_` and `-`, not beginning with a digit"),
+    LOCALE: ("a locale", "such as `C.UTF-8` or `de_DE.UTF-8`"),
+    ABSOLUTE_PATH: ("an absolute path", "it begins with `/`"),
+    TIMESTAMP: ("a timestamp", "such as `20260101T000000Z`"),
+}
+"""What a text that must match a pattern is called, and what it looks like, for people."""
+
+DEFAULT_FLAVOUR = "server"
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+AccountName = Annotated[str, StringConstraints(pattern=ACCOUNT)]
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
+ProjectPath = Annotated[str, StringConstraints(pattern=PROJECT_PATH)]
 
 
 class Model(BaseModel):
     """Base of every part of the manifest: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class DistributionName(StrEnum):
@@ -35,11 +73,12 @@ class Base(Model):
     """Whose archive: `ubuntu` or `debian`."""
     suite: Name
     """Release code name, for example `noble` or `trixie`; updates and security suites come with it."""
-    mirror: str | None = None
-    """Address of the archive (`http://`, `https://`, `file:///`). Default: the host's own apt sources if they serve this distribution, else mmdebstrap's default."""
+    mirror: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
+    """Address of the archive (`http://`, `https://`, `file:///`). Default: the host's own apt sources if they serve
+    this distribution, else mmdebstrap's default."""
     keyring: str | None = None
     """OpenPGP keyring file that signs the archive. Default: the distribution's own keyring package."""
-    snapshot: str | None = Field(default=None, pattern=r"^\d{8}T\d{6}Z$")
+    snapshot: str | None = Field(default=None, pattern=TIMESTAMP)
     """Timestamp (`20260101T000000Z`) of a snapshot archive, where the distribution has one."""
 
 
@@ -53,7 +92,7 @@ class AptSource(Model):
 class KernelOrgSource(Model):
     """Kernel source as a release tarball of kernel.org."""
 
-    version: str = Field(alias="kernel.org", pattern=r"^\d+\.\d+(\.\d+)?$")
+    version: str = Field(alias="kernel.org", pattern=KERNEL_VERSION)
     """Release, for example `6.12.40`."""
     sha256: Sha256
     """Digest of the `linux-VERSION.tar.xz`."""
@@ -64,7 +103,7 @@ class GitSource(Model):
 
     git: str
     """Address of the repository."""
-    commit: str = Field(pattern=r"^[0-9a-f]{40}$")
+    commit: str = Field(pattern=COMMIT)
     """Full commit id; branches and tags move, so they are not taken."""
 
 
@@ -75,10 +114,34 @@ class FolderSource(Model):
     """Path of the tree, absolute or relative to the manifest."""
 
 
+SOURCE_FORMS = {"apt": AptSource, "kernel.org": KernelOrgSource, "git": GitSource, "folder": FolderSource}
+"""The forms of a kernel's source, by the key that tells them apart."""
+
+
+def source_form(source: object) -> str | None:
+    """Name of the class that `source` is written for, or None when it has no form's key or those of two.
+
+    Without it, pydantic would try every form and report the mistakes of all of them.
+    """
+    if isinstance(source, dict):
+        forms = [form.__name__ for key, form in SOURCE_FORMS.items() if key in source]
+        return forms[0] if len(forms) == 1 else None
+    return type(source).__name__
+
+
+Source = Annotated[
+    Annotated[AptSource, Tag("AptSource")]
+    | Annotated[KernelOrgSource, Tag("KernelOrgSource")]
+    | Annotated[GitSource, Tag("GitSource")]
+    | Annotated[FolderSource, Tag("FolderSource")],
+    Discriminator(source_form),
+]
+
+
 class KernelFlavour(Model):
     """One way to configure a kernel."""
 
-    base_config: Name = "x86_64_defconfig"
+    base_config: Annotated[str, StringConstraints(pattern=CONFIG_TARGET)] = "x86_64_defconfig"
     """The make target that the configuration starts from."""
     config: tuple[ProjectPath, ...] = ()
     """Fragments applied in order after the kernel's own ones; later wins. Every symbol asked for must survive."""
@@ -87,26 +150,28 @@ class KernelFlavour(Model):
 class Kernel(Model):
     """A kernel: source, patches, configuration."""
 
-    source: AptSource | KernelOrgSource | GitSource | FolderSource
+    source: Source
     """Where the tree comes from."""
     patches: ProjectPath | None = None
     """Folder with a `series` file and its patches, applied with zero fuzz."""
     config: tuple[ProjectPath, ...] = ()
     """Configuration fragments that every flavour gets."""
-    flavours: dict[Name, KernelFlavour] = Field(default_factory=lambda: {"server": KernelFlavour()})
+    flavours: dict[Name, KernelFlavour] = Field(
+        default_factory=lambda: {DEFAULT_FLAVOUR: KernelFlavour()}, json_schema_extra={"default": {DEFAULT_FLAVOUR: {}}}
+    )
     """Flavours by name; a target picks one."""
 
 
 class User(Model):
     """A person who can log in to the image, by ssh key only."""
 
-    name: Name
+    name: AccountName
     """Login name."""
-    groups: tuple[Name, ...] = ()
+    groups: tuple[AccountName, ...] = ()
     """Supplementary groups, for example `sudo`."""
-    ssh_keys: tuple[str, ...] = ()
+    ssh_keys: tuple[Annotated[str, StringConstraints(pattern=PUBLIC_KEY)], ...] = ()
     """Public keys, as in `authorized_keys`."""
-    shell: str = "/bin/bash"
+    shell: Annotated[str, StringConstraints(pattern=ABSOLUTE_PATH)] = "/bin/bash"
     """Login shell."""
 
 
@@ -124,7 +189,7 @@ class Tests(Model):
 
 
 class Contents(Model):
-    """What stands in an image; a flavour of a target may override each of these."""
+    """What stands in an image."""
 
     packages: tuple[Name, ...] = ()
     """Packages of this project (`packages/NAME`) to build and install."""
@@ -136,6 +201,17 @@ class Contents(Model):
     """Box tests; without them the image is built but not proven."""
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for key in schema["properties"].values():
+        key.pop("default", None)
+
+
+class FlavourContents(Contents):
+    """Contents of one flavour: what is not written here stays as the target has it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
 class UbuntuTarget(Contents):
     """A live and install ISO of Ubuntu or Debian content."""
 
@@ -143,15 +219,15 @@ class UbuntuTarget(Contents):
     """The archive that the packages come from; `--base` overrides it."""
     kernel: Name
     """Which of `kernels` boots."""
-    flavour: Name = "server"
+    flavour: Name = DEFAULT_FLAVOUR
     """Flavour of the kernel and of the contents; `--flavour` overrides it."""
-    flavours: dict[Name, Contents] = Field(default_factory=dict)
+    flavours: dict[Name, FlavourContents] = Field(default_factory=dict)
     """Contents that replace the target's own, key by key, when that flavour is built."""
     overlay: ProjectPath | None = None
     """Folder copied over the installed root file system."""
     users: tuple[User, ...] = ()
     """People who can log in. There is never a default password."""
-    locale: str = "C.UTF-8"
+    locale: Annotated[str, StringConstraints(pattern=LOCALE)] = "C.UTF-8"
     """System locale."""
     timezone: str = "UTC"
     """System time zone."""
@@ -165,7 +241,7 @@ class Signing(Model):
     """The key that signs the package repository."""
 
     key: str
-    """File with an ASCII-armoured OpenPGP secret key. Without `signing`, a build makes a throw-away key."""
+    """File with an ASCII-armoured OpenPGP secret key."""
 
 
 class Tools(Model):
@@ -173,11 +249,11 @@ class Tools(Model):
 
     suite: Name = "trixie"
     """Debian release."""
-    mirror: str | None = None
+    mirror: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
     """Address of the archive; default as for a base."""
     keyring: str | None = None
     """OpenPGP keyring file that signs the archive."""
-    snapshot: str | None = Field(default=None, pattern=r"^\d{8}T\d{6}Z$")
+    snapshot: str | None = Field(default=None, pattern=TIMESTAMP)
     """Timestamp of a snapshot archive."""
     packages: tuple[Name, ...] = ()
     """Programs beyond distrobuild's own list."""
@@ -188,10 +264,12 @@ class Manifest(Model):
 
     name: Name
     """Short name of the distribution; goes into os-release, the volume id and file names."""
-    version: str = Field(pattern=r"^[0-9][0-9A-Za-z.+~-]*$")
+    version: str = Field(pattern=VERSION)
     """Version of the distribution."""
     title: str | None = None
     """Name for people, for example `MLOS Linux`; default: `name`."""
+    maintainer: str | None = Field(default=None, pattern=MAINTAINER)
+    """`Name <mail@host>` of whoever answers for the packages that name nobody themselves."""
     epoch: int = Field(default=1767225600, ge=0)
     """The fixed clock of a build (SOURCE_DATE_EPOCH), in seconds since 1970. Default: 2026-01-01."""
     kernels: dict[Name, Kernel] = Field(default_factory=dict)
@@ -199,6 +277,6 @@ class Manifest(Model):
     targets: dict[Name, UbuntuTarget] = Field(default_factory=dict)
     """Things to build, by name."""
     signing: Signing | None = None
-    """Key of the package repository."""
+    """The key that signs the package repository; without it, a build makes a throw-away key."""
     tools: Tools = Tools()
-    """The tools root."""
+    """The tools root: the Debian root file system that supplies every program of a build."""

@@ -97,6 +97,8 @@ class Sandbox:
             result, _ = process.communicate()
             errors.seek(0)
             tail = self._log_lines(errors)
+        if process.returncode:  # many programs explain themselves on stdout
+            tail.extendleft(reversed(result.decode("utf-8", "replace").splitlines()[-TAIL_LINES:]))
         self._check(command, process.returncode, tail, cwd, environment)
         return result
 
@@ -139,7 +141,7 @@ class Sandbox:
         variables = {**contract.ENVIRONMENT, "SOURCE_DATE_EPOCH": str(self.epoch), **(environment or {})}
         for name, value in variables.items():
             line += ["--setenv", name, value]
-        return [*line, "--chdir", cwd, "--", *map(os.fspath, command)]
+        return [*line, "--chdir", cwd, "--", *(os.fspath(word) for word in command)]
 
     def _mounts(self) -> list[str]:
         mounts: list[str] = []

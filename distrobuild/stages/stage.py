@@ -64,6 +64,9 @@ class Stage(ABC, Generic[O]):
     outputs: ClassVar[Mapping[str, str]] = {}
     """Path below the output folder and what it is; each must exist after `run`."""
 
+    exclusive: ClassVar[bool] = False
+    """True for stages that must have the machine to themselves (a boot measures time)."""
+
     uses_network: ClassVar[bool] = False
     """True only for stages whose result is checked against a digest that stands in the options."""
 

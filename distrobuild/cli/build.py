@@ -1,0 +1,46 @@
+"""`distrobuild build TARGET`: everything from the manifest to the booted image."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from distrobuild.cli.session import Session, console, project_options
+from distrobuild.cli.view import TerminalView, size
+from distrobuild.engine.events import GitHubAnnotations, JsonLines, Note, Reader, Stream
+from distrobuild.engine.outputs import publish
+
+
+@click.command("build")
+@click.argument("target")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Processors to use. Default: all.")
+@click.option("--events", type=click.Path(path_type=Path), metavar="FILE", help="Append every event as a line of JSON.")
+@click.option("--no-boot", is_flag=True, help="Stop at the image; do not boot it.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Folder of results."
+)
+@project_options
+def command(
+    session: Session, target: str, jobs: int | None, events: Path | None, no_boot: bool, output: Path
+) -> None:
+    """Build TARGET, boot it and run its box tests. What is finished already comes from the store."""
+    screen = console()
+    readers: list[Reader] = [JsonLines(events)] if events else []
+    if GitHubAnnotations.wanted():
+        readers.append(GitHubAnnotations())
+    selection = session.select(target)
+    with contextlib.ExitStack() as stack:
+        emit = Stream(stack.enter_context(TerminalView(screen)), *readers)
+        emit(Note(text=f"{selection.title} {selection.manifest.version}: {target} on {selection.base_name}, "
+                       f"flavour {selection.flavour}"))  # fmt: skip
+        plan = session.plan(selection, emit)
+        if no_boot:
+            plan = plan.without("boot")
+        engine = session.engine(selection, emit, jobs)
+        entries = engine.build(plan)
+        result = publish(selection, plan, entries, output / target)
+    screen.print(f"[bold green]built[/] {result.image} ({size(result.bytes)})", highlight=False, soft_wrap=True)
+    for line in result.proofs:
+        screen.print(f"      {line}", highlight=False)

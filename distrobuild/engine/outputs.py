@@ -1,0 +1,112 @@
+"""`out/TARGET/`: the image, its packages and the report, taken from the store when a build has ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distrobuild import __version__
+from distrobuild.engine.store import Entry, remove_tree
+from distrobuild.plan.graph import Plan
+from distrobuild.plan.selection import Selection
+from distrobuild.release.checksums import checksums
+
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a build gave: the image, its size in bytes, one line for each boot that proved it."""
+
+    image: Path
+    bytes: int
+    proofs: tuple[str, ...]
+
+
+def publish(selection: Selection, plan: Plan, entries: Mapping[str, Entry], folder: Path) -> Published:
+    """Replace `folder` by the results of a build: image, repository, kernel packages, package list, report, sums."""
+    staged = folder.with_name(f".{folder.name}.new")
+    if staged.exists():
+        remove_tree(staged)
+    staged.mkdir(parents=True)
+    images = _place(entries["iso"].output, staged, "*.iso")
+    _place(entries["repository"].output, staged, "*")
+    _place(entries["kernel"].output / "debs", staged / "kernel", "*.deb")
+    _place(entries["rootfs"].output, staged, "packages.json")
+    boots = {name: entry for name, entry in entries.items() if name.startswith("boot/")}
+    for name, entry in boots.items():
+        _place(entry.output, staged / name, "*")
+    report = _report(selection, plan, entries, boots)
+    (staged / "build.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (staged / SUMS).write_text(checksums(staged), encoding="utf-8")
+    if folder.exists():
+        old = folder.with_name(f".{folder.name}.old")
+        folder.rename(old)
+        staged.rename(folder)
+        remove_tree(old)
+    else:
+        staged.rename(folder)
+    image = folder / images[0].name
+    return Published(image, image.stat().st_size, tuple(_proof(name, entry) for name, entry in boots.items()))
+
+
+def _place(source: Path, target: Path, pattern: str) -> list[Path]:
+    """Link (or copy) what matches in `source` into `target`; return the new paths."""
+    target.mkdir(parents=True, exist_ok=True)
+    placed = []
+    for path in sorted(source.glob(pattern)):
+        place = target / path.name
+        if path.is_dir():
+            shutil.copytree(path, place, copy_function=_link, symlinks=True)
+        else:
+            _link(path, place)
+        placed.append(place)
+    return placed
+
+
+def _link(source: os.PathLike[str] | str, target: os.PathLike[str] | str) -> None:
+    """A hard link where the store is on the same file system: an image takes its space once."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _report(
+    selection: Selection, plan: Plan, entries: Mapping[str, Entry], boots: Mapping[str, Entry]
+) -> dict[str, Any]:
+    return {
+        "distrobuild": __version__,
+        "name": selection.manifest.name,
+        "version": selection.manifest.version,
+        "target": selection.name,
+        "base": selection.base_name,
+        "flavour": selection.flavour,
+        "architecture": selection.architecture,
+        "epoch": plan.epoch,
+        "stages": {name: _stage(entry) for name, entry in entries.items()},
+        "boots": {name: _result(entry) for name, entry in boots.items()},
+    }
+
+
+def _stage(entry: Entry) -> dict[str, Any]:
+    meta = entry.meta
+    return {"key": entry.key, "seconds": meta.seconds, "bytes": meta.bytes, "digest": meta.digest}
+
+
+def _result(entry: Entry) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((entry.output / "result.json").read_text())
+    return result
+
+
+def _proof(name: str, entry: Entry) -> str:
+    result = _result(entry)
+    return (
+        f"{name}: {result['passed']} box tests passed, running after {result['seconds_to_running']:.0f} s "
+        f"({result['accelerator']})"
+    )

@@ -1,0 +1,63 @@
+"""Carry finished outputs and fetched files from one store to another, as one tar file."""
+
+from __future__ import annotations
+
+import tarfile
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from distrobuild.engine.store import Entry, Store, remove_tree
+from distrobuild.errors import DistrobuildError
+
+FETCHED = "caches/fetch"
+
+
+class BadArchive(DistrobuildError):
+    """A file that `cache export` did not write, or that was damaged on its way."""
+
+
+def export(store: Store, keys: Iterable[str], files: Iterable[str], place: Path) -> int:
+    """Write the entries of `keys`, and the fetched `files` (hexadecimal digests), to `place`; return how many."""
+    count = 0
+    scratch = place.with_name(place.name + ".new")
+    with store.use(), tarfile.open(scratch, "w") as archive:
+        for key in keys:
+            entry = store.find(key)
+            if entry is not None:
+                archive.add(entry.path, entry.path.relative_to(store.root).as_posix())
+                count += 1
+        for digest in files:
+            file = store.root / FETCHED / digest
+            if file.exists():
+                archive.add(file, f"{FETCHED}/{digest}")
+                count += 1
+    scratch.replace(place)
+    return count
+
+
+def import_(store: Store, place: Path) -> int:
+    """Take what `export` wrote into the store, each entry only if it is intact; return how many. Raises `BadArchive`."""
+    scratch = store.root / "scratch" / uuid.uuid4().hex
+    scratch.mkdir()
+    try:
+        try:
+            with tarfile.open(place) as archive:
+                archive.extractall(scratch, filter="tar")
+        except (tarfile.TarError, OSError) as error:
+            raise BadArchive(f"{place}: {error}") from error
+        count = 0
+        for path in sorted((scratch / "outputs").glob("*")):
+            entry = Entry(f"sha256:{path.name}", path)
+            if not entry.is_intact():
+                raise BadArchive(f"{place}: the output {path.name[:12]} in it is damaged")
+            with store.claim(entry.key):
+                if store.find(entry.key) is None:
+                    path.rename(store.root / "outputs" / path.name)
+                    count += 1
+        for path in sorted((scratch / FETCHED).glob("*")):
+            path.rename(store.cache("fetch") / path.name)  # `fetch` checks every file against its digest when it is used
+            count += 1
+        return count
+    finally:
+        remove_tree(scratch)

@@ -1,0 +1,108 @@
+"""Reads a patch series: a folder with patches and the file `series` that names them in order.
+
+The format is quilt's (quilt(1), "series file format"): one name for each line, `#` begins a comment. Comments of
+the form `# Name: VALUE` at the top describe the series itself:
+
+    # Name: mlos-6.12      what the series is called in the built kernel; default: the folder's name
+    # Base: 6.12.117       the release that it was last refreshed against
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from distrobuild.errors import InvalidInput, Location, Problem
+from distrobuild.formats import patch
+from distrobuild.formats.patch import Patch
+
+HEADER = re.compile(r"^#\s*(Name|Base):\s*(\S+)\s*$")
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.+~-]*$")
+DIGEST_LENGTH = 12
+"""Hexadecimal digits of the digest in a patch set's identity; enough to tell, short enough for a version line."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Patches in the order in which they apply.
+
+    `identity` is `NAME+DIGEST`: the digest (SHA-256, first 12 hexadecimal digits) is over the names and bytes of
+    the patches, so that two kernels with the same identity have the same patches.
+    """
+
+    name: str
+    base: str | None
+    patches: tuple[Patch, ...]
+    identity: str
+
+
+def check_series(folder: Path, shown: Path | None = None) -> list[Problem]:
+    """Every mistake in the series in `folder`, without needing a source tree; empty when it is sound."""
+    try:
+        read_series(folder, shown)
+    except InvalidInput as error:
+        return error.problems
+    return []
+
+
+def read_series(folder: Path, shown: Path | None = None) -> Series:
+    """Read the series in `folder`, named `shown` in messages; raise `InvalidInput` with every mistake of all patches."""
+    shown = shown or folder
+    try:
+        lines = patch.split_lines((folder / "series").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = "write the patches' file names into it, one for each line, in the order in which they apply"
+        raise InvalidInput([Problem(Location(shown / "series", 1), "there is no `series` file", hint)]) from None
+    headers = dict(match.groups() for match in map(HEADER.match, lines) if match)
+    entries, problems = _entries(lines, folder, shown)
+    name = headers.get("Name", shown.name)
+    if not NAME.match(name):
+        problems.append(Problem(Location(shown / "series", 1), f"`{name}` cannot be the name of a series"))
+    patches = []
+    digest = hashlib.sha256()
+    for entry in entries:
+        content = (folder / entry).read_bytes()
+        digest.update(f"{entry}\0{len(content)}\0".encode() + content)
+        try:
+            patches.append(patch.parse(content.decode("utf-8", "surrogateescape"), shown / entry))
+        except InvalidInput as error:
+            problems += error.problems
+    if problems:
+        raise InvalidInput(problems)
+    identity = f"{name}+{digest.hexdigest()[:DIGEST_LENGTH]}"
+    return Series(name, headers.get("Base"), tuple(patches), identity)
+
+
+def _entries(lines: list[str], folder: Path, shown: Path) -> tuple[list[str], list[Problem]]:
+    """The names of the patches that exist, and a problem for each line that names none."""
+    entries: list[str] = []
+    problems = []
+    for number, line in enumerate(lines, start=1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        message, hint = _mistake(words, entries, folder)
+        if message:
+            column = line.index(words[0]) + 1
+            problems.append(Problem(Location(shown / "series", number, column), message, hint))
+        else:
+            entries.append(words[0])
+    return entries, problems
+
+
+def _mistake(words: list[str], earlier: list[str], folder: Path) -> tuple[str | None, str | None]:
+    name, *options = words
+    if options not in ([], ["-p1"]):
+        return f"`{' '.join(options)}` is not understood", "patches are applied with -p1; one name for each line"
+    if name in earlier:
+        return f"`{name}` is named twice", None
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        return f"`{name}` is outside the folder of the series", None
+    if not (folder / name).is_file():
+        others = sorted(file.name for file in folder.glob("*.patch"))
+        near = difflib.get_close_matches(name, others, n=1)
+        return f"there is no patch `{name}`", f"did you mean `{near[0]}`?" if near else "add the file or remove the line"
+    return None, None

@@ -1,0 +1,73 @@
+"""Digests of files and folders: what is in them, whether it can be executed, nothing about who, when or where."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+IGNORED = {"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+"""Folders that tools leave in a source tree; never part of it."""
+
+
+def file_digest(path: Path) -> str:
+    """`sha256:` and the hexadecimal digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def value_digest(value: Any) -> str:
+    """Digest of a JSON value, independent of the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_files(path: Path) -> dict[str, str]:
+    """Relative path to digest of every file of a source tree: content, executable bit, link target.
+
+    Umask, owner and times do not count, so a checkout gives the same digests everywhere. An empty folder is
+    listed with a trailing slash. `path` may be a single file; it is then listed as `.`.
+    """
+    if not path.is_dir():
+        return {".": _entry_digest(path)}
+    return {name: _entry_digest(entry) for name, entry in sorted(_walk(path)) if name}
+
+
+def tree_digest(files: Mapping[str, str]) -> str:
+    """One digest for the answer of `source_files`."""
+    return value_digest(dict(files))
+
+
+def output_digest(path: Path) -> str:
+    """One digest for a stage's output, with modes: what `cache verify` compares."""
+    entries = {}
+    for name, entry in _walk(path, ignored=frozenset()):
+        mode = entry.lstat().st_mode
+        entries[name] = f"{mode:o} {_entry_digest(entry)}"
+    return value_digest(entries)
+
+
+def _entry_digest(path: Path) -> str:
+    if path.is_symlink():
+        return f"link:{path.readlink()}"
+    if path.is_dir():
+        return "folder"
+    if not path.is_file():
+        return "special"
+    digest = file_digest(path)
+    return f"{digest}+x" if path.stat().st_mode & 0o100 else digest
+
+
+def _walk(path: Path, ignored: frozenset[str] | set[str] = IGNORED) -> Iterator[tuple[str, Path]]:
+    for folder, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if name not in ignored]
+        here = Path(folder)
+        linked = [name for name in folders if (here / name).is_symlink()]
+        for name in [*files, *linked]:
+            entry = here / name
+            yield entry.relative_to(path).as_posix(), entry
+        if not files and not folders and here != path:
+            yield here.relative_to(path).as_posix() + "/", here

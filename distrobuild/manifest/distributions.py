@@ -1,0 +1,74 @@
+"""The one table of what differs between the distributions that can be a base. Nothing else may ask which one it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distrobuild.manifest.models import DistributionName
+
+
+@dataclass(frozen=True)
+class SuiteRepository:
+    """One repository of a distribution: `suites` with `{suite}` for the release, `label` of its Release file."""
+
+    label: str
+    suites: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The facts of one distribution.
+
+    `suites` are the ones that people ask for, to tell a slip from an intention: others are taken as they are.
+    `keyring` is the file on a host that has `keyring_package`; the same package brings it into the image.
+    `minimal` is what a live image needs beyond Essential and apt, `live` what makes its initramfs find the medium.
+    """
+
+    title: str
+    origin: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    repositories: tuple[SuiteRepository, ...]
+    keyring: str
+    keyring_package: str
+    host_suite: str
+    minimal: tuple[str, ...]
+    live: tuple[str, ...]
+
+
+MINIMAL = (
+    "ca-certificates", "dbus", "initramfs-tools", "iproute2", "kmod", "libnss-systemd", "libpam-systemd", "netbase",
+    "openssh-server", "procps", "systemd", "systemd-resolved", "systemd-sysv", "tzdata", "udev", "zstd",
+)  # fmt: skip
+
+LIVE = ("live-boot", "live-boot-initramfs-tools")
+
+DISTRIBUTIONS = {
+    DistributionName.DEBIAN: Distribution(
+        title="Debian",
+        origin="Debian",
+        suites=("bookworm", "trixie", "forky", "sid"),
+        components=("main",),
+        repositories=(
+            SuiteRepository("Debian", ("{suite}", "{suite}-updates")),
+            SuiteRepository("Debian-Security", ("{suite}-security",)),
+        ),
+        keyring="/usr/share/keyrings/debian-archive-keyring.gpg",
+        keyring_package="debian-archive-keyring",
+        host_suite="trixie",
+        minimal=MINIMAL,
+        live=LIVE,
+    ),
+    DistributionName.UBUNTU: Distribution(
+        title="Ubuntu",
+        origin="Ubuntu",
+        suites=("jammy", "noble", "resolute"),
+        components=("main", "universe"),
+        repositories=(SuiteRepository("Ubuntu", ("{suite}", "{suite}-updates", "{suite}-security")),),
+        keyring="/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+        keyring_package="ubuntu-keyring",
+        host_suite="noble",
+        minimal=MINIMAL,
+        live=LIVE,
+    ),
+}

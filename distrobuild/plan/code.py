@@ -1,0 +1,86 @@
+"""The digest of a stage's own code: its module, the modules of distrobuild that it imports, its templates."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.metadata
+import importlib.util
+import sys
+from pathlib import Path
+
+from distrobuild.formats.tree_digest import file_digest, source_files
+from distrobuild.stages.stage import Stage
+
+MECHANICS = frozenset({"distrobuild", "distrobuild.errors", "distrobuild.stages.stage", "distrobuild.sandbox.sandbox"})
+"""Modules that start and report work but do not shape its result.
+
+What a program in the sandbox sees does shape it: that stands in `distrobuild.sandbox.contract`, which is in every key.
+"""
+
+ALWAYS = ("distrobuild.sandbox.contract",)
+
+SCHEMA_ONLY = frozenset({"pydantic", "typing_extensions"})
+"""Third-party modules that check options and never touch a result."""
+
+
+def code_digests(stage: type[Stage]) -> dict[str, str]:  # type: ignore[type-arg]
+    """Module (or template, or third-party distribution) to digest (or version) of all that `stage.run` may execute."""
+    digests: dict[str, str] = {}
+    pending = [stage.__module__, *ALWAYS]
+    seen: set[str] = set()
+    while pending:
+        module = pending.pop()
+        if module in seen or module in MECHANICS:
+            continue
+        seen.add(module)
+        path = _path(module)
+        if path is not None:
+            digests[module] = file_digest(path)
+            own, foreign = _imports(path)
+            pending.extend(own)
+            digests.update({f"python:{name}": version for name, version in foreign})
+    templates = Path(sys.modules[stage.__module__].__file__ or "").parent / "templates" / stage.kind
+    if templates.is_dir():
+        digests.update({f"templates/{stage.kind}/{name}": digest for name, digest in source_files(templates).items()})
+    return dict(sorted(digests.items()))
+
+
+@functools.cache
+def _path(module: str) -> Path | None:
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # `from package.module import name`: the name is no module
+        return None
+    return Path(found.origin) if found is not None and found.origin else None
+
+
+@functools.cache
+def _imports(path: Path) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Modules of distrobuild that a file names, and (distribution, version) of the third-party ones."""
+    own: set[str] = set()
+    foreign: set[tuple[str, str]] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            top = name.partition(".")[0]
+            if top == "distrobuild":
+                own.add(name)
+            elif top not in sys.stdlib_module_names and top not in SCHEMA_ONLY:
+                foreign.update(_distributions(top))
+    return frozenset(own), frozenset(foreign)
+
+
+@functools.cache
+def _distributions(module: str) -> tuple[tuple[str, str], ...]:
+    names = _modules_to_distributions().get(module, [])
+    return tuple((name, importlib.metadata.version(name)) for name in sorted(set(names)))
+
+
+@functools.cache
+def _modules_to_distributions() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())

@@ -1,0 +1,154 @@
+"""The lock of a selection: what it must hold, whether it is stale, and how it is made or refreshed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from distrobuild.errors import DistrobuildError
+from distrobuild.manifest.distributions import DISTRIBUTIONS
+from distrobuild.manifest.lock import Lock, Request, Section
+from distrobuild.manifest.models import AptSource, DistributionName
+from distrobuild.manifest.package import Package, load_package, on_base
+from distrobuild.plan.resolve import resolve
+from distrobuild.plan.selection import Selection
+from distrobuild.stages.tools import PROGRAMS
+
+TOOLS = "tools"
+
+
+class StaleLock(DistrobuildError):
+    """The lock was made for something else than the manifest now asks for."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One section that the lock must hold: its request, and the archive's keyring where the manifest names one."""
+
+    request: Request
+    keyring: str | None
+
+
+def image_section(selection: Selection) -> str:
+    """Name of the section with the image's packages."""
+    return f"{selection.name}/{selection.base_name}/{selection.flavour}"
+
+
+def kernel_section(selection: Selection) -> str:
+    """Name of the section with the kernel's source."""
+    return f"kernel/{selection.target.kernel}"
+
+
+def wanted_sections(selection: Selection) -> dict[str, Wanted]:
+    """Every section that a build of the selection reads."""
+    tools = selection.manifest.tools
+    debian = Request(
+        distribution=DistributionName.DEBIAN, suite=tools.suite, snapshot=tools.snapshot, mirror=tools.mirror, install=()
+    )
+    programs = tuple(sorted({*PROGRAMS, *tools.packages}))
+    sections = {TOOLS: Wanted(debian.model_copy(update={"install": programs}), tools.keyring)}
+    source = selection.kernel.source
+    if isinstance(source, AptSource):
+        only = {"install": (source.apt,), "dependencies": False}
+        sections[kernel_section(selection)] = Wanted(debian.model_copy(update=only), tools.keyring)
+    sections[image_section(selection)] = _image(selection)
+    return sections
+
+
+def check(lock: Lock, selection: Selection) -> list[str]:
+    """Names of the sections that the lock lacks. Raises `StaleLock` for those that are there but no longer fit."""
+    missing = []
+    changes: list[str] = []
+    for name, wanted in wanted_sections(selection).items():
+        if name not in lock.sections:
+            missing.append(name)
+        else:
+            changes += [f"{name}: {change}" for change in _changes(lock.sections[name].request, wanted.request)]
+    if changes:
+        raise StaleLock(
+            "the lock is stale:\n" + "\n".join(f"  {change}" for change in changes),
+            hint="`distrobuild lock` resolves what changed",
+        )
+    return missing
+
+
+def make(lock: Lock, selection: Selection, *, update: str | None = None, update_all: bool = False) -> Lock:
+    """The lock with every section that the selection reads.
+
+    A section whose request is unchanged stays as it is, unless `update_all` is set, or `update` names the
+    section or a package in it (then only that package may move, as far as the archive still has the others).
+    """
+    sections = dict(lock.sections)
+    known = False
+    for name, wanted in wanted_sections(selection).items():
+        old = sections.get(name)
+        versions = {} if old is None else {package.package: package.version for package in old.packages}
+        concerned = update is not None and (update == name or update in versions)
+        known = known or concerned
+        if old is not None and old.request == wanted.request and not (update_all or concerned):
+            continue
+        if update_all or update == name:
+            versions = {}
+        elif update is not None:
+            versions.pop(update, None)
+        sections[name] = resolve(
+            wanted.request,
+            architecture=selection.architecture,
+            keyring=wanted.keyring,
+            keep=versions,
+        )
+    if update is not None and not known:
+        raise StaleLock(f"nothing in the lock is called `{update}`", hint="name a section or a package of it")
+    return Lock(sections=sections)
+
+
+def version_changes(before: Lock, after: Lock) -> Iterator[tuple[str, str, str | None, str | None]]:
+    """Section, package, version before and after, for every package that differs."""
+    for name in sorted(after.sections):
+        old = _versions(before.sections.get(name))
+        new = _versions(after.sections[name])
+        for package in sorted({*old, *new}):
+            if old.get(package) != new.get(package):
+                yield name, package, old.get(package), new.get(package)
+
+
+def _image(selection: Selection) -> Wanted:
+    base = selection.base
+    table = DISTRIBUTIONS[base.distribution]
+    own = {name: load_package(selection.root / "packages" / name) for name in selection.contents.packages}
+    # The project's own packages are built, not fetched, but what they depend on is.
+    needed = set(_dependencies(own, base.distribution, base.suite))
+    request = Request(
+        distribution=base.distribution,
+        suite=base.suite,
+        snapshot=base.snapshot,
+        mirror=base.mirror,
+        install=tuple(
+            sorted({*table.minimal, *table.live, table.keyring_package, *selection.contents.install, *needed})
+        ),
+    )
+    return Wanted(request, base.keyring)
+
+
+def _dependencies(own: Mapping[str, Package], distribution: str, suite: str) -> Iterator[str]:
+    """The archive's packages that the project's own ones need; of alternatives the first, as apt does."""
+    for package in own.values():
+        for requirement in on_base(package.depends, distribution, suite):
+            if not any(relation.name in own for relation in requirement):
+                yield requirement[0].name
+
+
+def _changes(before: Request, after: Request) -> Iterator[str]:
+    for field in Request.model_fields:
+        old, new = getattr(before, field), getattr(after, field)
+        if field == "install":
+            yield from (f"`{name}` is not in it" for name in new if name not in old)
+            yield from (f"`{name}` is no longer asked for" for name in old if name not in new)
+        elif old != new:
+            yield f"{field} was {old}, is {new}"
+
+
+def _versions(section: Section | None) -> dict[str, str]:
+    return {} if section is None else {package.package: package.version for package in section.packages}

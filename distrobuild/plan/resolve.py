@@ -1,0 +1,72 @@
+"""Resolve what the manifest asks for into a lock: archives asked, signatures verified, every file with its digest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from distrobuild.errors import DistrobuildError
+from distrobuild.manifest.distributions import DISTRIBUTIONS, Distribution
+from distrobuild.manifest.lock import Repository, Request, Section
+from distrobuild.manifest.models import DistributionName
+from distrobuild.plan.archive import Archive
+from distrobuild.plan.mirrors import default_mirrors, host_mirror
+
+ESSENTIAL = ("?essential", "apt")
+"""What mmdebstrap's variant `apt` installs before anything else."""
+
+
+def repositories(request: Request, keyring: str | None) -> tuple[Repository, ...]:
+    """Where the archive of a request is: its own mirror, else the host's apt, else mmdebstrap's default."""
+    table = DISTRIBUTIONS[DistributionName(request.distribution)]
+    defaults: Mapping[str, str] = {}
+    found = []
+    for repository in table.repositories:
+        suites = tuple(suite.format(suite=request.suite) for suite in repository.suites)
+        mirror = request.mirror or host_mirror(repository.label)
+        if mirror is None:
+            defaults = defaults or default_mirrors(request.suite)
+            mirror = defaults.get(suites[0])
+        if mirror is None:
+            raise DistrobuildError(
+                f"nobody here knows an archive of {table.title} {request.suite}", hint="name one by the key `mirror`"
+            )
+        found.append(
+            Repository(mirror=mirror, suites=suites, components=table.components, keyring=_keyring(table, keyring))
+        )
+    return tuple(found)
+
+
+def resolve(
+    request: Request,
+    *,
+    architecture: str,
+    keyring: str | None = None,
+    keep: Mapping[str, str] | None = None,
+) -> Section:
+    """What a request resolves to now.
+
+    `keep` maps packages to versions that should stay while the archive has them. Raises `ArchiveUnreachable`, `UntrustedArchive`, `UnknownPackage`, `UnsatisfiableRequest`.
+    """
+    places = repositories(request, keyring)
+    name = f"{DISTRIBUTIONS[DistributionName(request.distribution)].title} {request.suite}"
+    with tempfile.TemporaryDirectory(prefix="distrobuild-") as folder:
+        archive = Archive(name, places, architecture, Path(folder))
+        archive.update(request.snapshot)
+        archive.pin(keep or {})
+        if request.dependencies:
+            packages = archive.resolve([*ESSENTIAL, *request.install])
+        else:
+            packages = [archive.download(package) for package in request.install]
+    return Section(request=request, repositories=places, packages=tuple(packages))
+
+
+def _keyring(table: Distribution, named: str | None) -> str:
+    keyring = named or table.keyring
+    if not Path(keyring).is_file():
+        raise DistrobuildError(
+            f"the keyring of {table.title}, {keyring}, is not on this machine",
+            hint=f"install `{table.keyring_package}`, or name a `keyring`",
+        )
+    return keyring

@@ -1,0 +1,109 @@
+"""Which target, base and flavour a command is about, and what the manifest says for exactly these."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from distrobuild.errors import DistrobuildError
+from distrobuild.manifest import suggestion
+from distrobuild.manifest.base import HostBase, parse_base
+from distrobuild.manifest.distributions import DISTRIBUTIONS
+from distrobuild.manifest.models import Base, Contents, DistributionName, Kernel, KernelFlavour, Manifest, UbuntuTarget
+
+OS_RELEASE = Path("/etc/os-release")
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+class UnknownChoice(DistrobuildError):
+    """A target, flavour or base that does not exist."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One target on one base in one flavour; `contents` has the flavour's own values where it has any.
+
+    `root` is the folder of the manifest, which its paths are relative to.
+    """
+
+    manifest: Manifest
+    root: Path
+    name: str
+    target: UbuntuTarget
+    base: Base
+    flavour: str
+    contents: Contents
+    kernel: Kernel
+    kernel_flavour: KernelFlavour
+
+    @property
+    def title(self) -> str:
+        """The distribution's name for people."""
+        return self.manifest.title or self.manifest.name
+
+    @property
+    def base_name(self) -> str:
+        """`debian:trixie`."""
+        return f"{self.base.distribution}:{self.base.suite}"
+
+    @property
+    def architecture(self) -> str:
+        """Debian's word for the machine that is built for: the one that builds."""
+        return ARCHITECTURES[platform.machine()]
+
+
+def chosen_base(text: str | None, manifest_base: Base) -> Base:
+    """What `--base` means: nothing, `host`, or a base that keeps the manifest's mirror if it is the same one."""
+    if text is None:
+        return manifest_base
+    parsed = parse_base(text)
+    base = host_base() if isinstance(parsed, HostBase) else parsed
+    same = (base.distribution, base.suite) == (manifest_base.distribution, manifest_base.suite)
+    return manifest_base if same else base
+
+
+def select(manifest: Manifest, root: Path, target: str, base: str | None, flavour: str | None) -> Selection:
+    """The selection; raises `UnknownChoice` for a target or flavour that the manifest does not have."""
+    if target not in manifest.targets:
+        raise UnknownChoice(f"the manifest has no target `{target}`", hint=suggestion.hint(target, manifest.targets, otherwise="there is"))
+    chosen = manifest.targets[target]
+    kernel = manifest.kernels[chosen.kernel]
+    name = flavour or chosen.flavour
+    if name not in kernel.flavours:
+        raise UnknownChoice(f"kernel {chosen.kernel} has no flavour `{name}`", hint=suggestion.hint(name, kernel.flavours, otherwise="there is"))
+    return Selection(
+        manifest,
+        root,
+        target,
+        chosen,
+        chosen_base(base, chosen.base),
+        name,
+        _contents(chosen, name),
+        kernel,
+        kernel.flavours[name],
+    )
+
+
+def host_base() -> Base:
+    """The base for `--base host`: the release of this machine's own distribution that distrobuild supports."""
+    facts = dict(line.partition("=")[::2] for line in OS_RELEASE.read_text().splitlines() if "=" in line)
+    words = f"{facts.get('ID', '')} {facts.get('ID_LIKE', '')}".replace('"', "").split()
+    for word in words:
+        if word in list(DistributionName):
+            distribution = DistributionName(word)
+            return Base(distribution=distribution, suite=DISTRIBUTIONS[distribution].host_suite)
+    raise UnknownChoice(
+        f"this machine runs {facts.get('PRETTY_NAME', 'an unknown distribution')}, whose archive can be no base",
+        hint="name one: `--base debian:trixie` or `--base ubuntu:noble`",
+    )
+
+
+def _contents(target: UbuntuTarget, flavour: str) -> Contents:
+    own = {field: getattr(target, field) for field in Contents.model_fields}
+    if flavour in target.flavours:
+        override = target.flavours[flavour]
+        own.update({field: getattr(override, field) for field in override.model_fields_set})
+    return Contents(**own)

@@ -1,0 +1,61 @@
+"""Calls kbuild with the fixed surroundings that make its result depend on the tree and the configuration alone.
+
+Documentation/kbuild/reproducible-builds.rst names what else would get in: time, user, host and number of the build.
+The tree always stands at the same path in the sandbox and is built in place by a pinned compiler, so no prefix map is
+needed to keep the host's paths out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from distrobuild.stages.stage import Job
+
+TREE = "linux"
+"""The source tree's folder below /work."""
+CACHE = "/ccache"
+CACHED_COMPILERS = "/usr/lib/ccache"
+"""Debian's folder of links by which `gcc` means ccache; so `CC` stays `gcc`, also in the headers package."""
+COMPILER_CACHE = {
+    "CCACHE_DIR": CACHE,
+    "CCACHE_BASEDIR": "/work",
+    "CCACHE_NOHASHDIR": "1",
+    "CCACHE_COMPILERCHECK": "content",
+    "CCACHE_MAXSIZE": "5G",
+}
+"""ccache only ever saves time: it compares the compiler's bytes and what the preprocessor saw."""
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Make:
+    """`make` in the kernel's tree.
+
+    `builder` stands in the kernel's banner, `variables` are seen by every Makefile, `ccache` says whether compiled
+    objects are kept in the job's cache.
+    """
+
+    def __init__(self, job: Job, builder: str, variables: Mapping[str, str], *, ccache: bool) -> None:
+        self.cpus = job.cpus
+        self.sandbox = replace(job.sandbox, extra={**job.sandbox.extra, CACHE: job.cache}) if ccache else job.sandbox
+        date = datetime.fromtimestamp(job.epoch, UTC)
+        self.environment: Mapping[str, str] = {
+            "KBUILD_BUILD_TIMESTAMP": f"{date:%a %b %d %H:%M:%S UTC %Y}",
+            "KBUILD_BUILD_USER": builder,
+            "KBUILD_BUILD_HOST": "distrobuild",
+            "KBUILD_BUILD_VERSION": "1",
+            "PATH": f"{CACHED_COMPILERS}:{PATH}" if ccache else PATH,
+            **(COMPILER_CACHE if ccache else {}),
+            **variables,
+        }
+
+    def __call__(self, *arguments: str) -> None:
+        """Make targets (with `NAME=VALUE` variables among them) on all processors of the job."""
+        command = ["make", f"--jobs={self.cpus}", *arguments]
+        self.sandbox.run(command, cwd=f"/work/{TREE}", environment=self.environment)
+
+    def read(self, target: str) -> str:
+        """What making `target` prints."""
+        command = ["make", "--silent", target]
+        return self.sandbox.read(command, cwd=f"/work/{TREE}", environment=self.environment).decode().strip()

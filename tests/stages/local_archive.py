@@ -1,0 +1,86 @@
+"""Signed apt archives in a folder, made of a few tiny packages or of real ones: what a mirror looks like offline."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from distrobuild.formats.deb_repository import BinaryPackage, Suite, packages_index, read_deb, release_index
+
+EPOCH = 1767225600
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key in its own gpg home; `keyring` is its public half, as apt's Signed-By takes it."""
+
+    home: Path
+    keyring: Path
+
+    @classmethod
+    def make(cls, folder: Path, name: str) -> SigningKey:
+        home = folder / name
+        home.mkdir(mode=0o700, parents=True)
+        gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet"]
+        uid = f"{name} <{name}@localhost>"
+        subprocess.run([*gpg, "--passphrase", "", "--quick-gen-key", uid, "ed25519", "sign", "never"], check=True)
+        keyring = folder / f"{name}.gpg"
+        keyring.write_bytes(subprocess.run([*gpg, "--export"], check=True, capture_output=True).stdout)
+        return cls(home, keyring)
+
+    def sign(self, release: Path) -> None:
+        """Write InRelease beside a Release."""
+        gpg = ["gpg", "--homedir", str(self.home), "--batch", "--quiet", "--yes", "--clearsign"]
+        subprocess.run([*gpg, "--output", str(release.with_name("InRelease")), str(release)], check=True)
+
+
+def make_deb(folder: Path, name: str, version: str, depends: str = "", **fields: str) -> Path:
+    """A package with nothing in it."""
+    tree = folder / "tree"
+    (tree / "DEBIAN").mkdir(parents=True)
+    control = {
+        "Package": name,
+        "Version": version,
+        "Architecture": "amd64",
+        "Maintainer": "Test <test@localhost>",
+        "Description": "a package of a test",
+        **fields,
+    }
+    if depends:
+        control["Depends"] = depends
+    (tree / "DEBIAN" / "control").write_text("".join(f"{key}: {value}\n" for key, value in control.items()))
+    place = folder / f"{name}_{version}_amd64.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(place)], check=True, capture_output=True)
+    shutil.rmtree(tree)
+    return place
+
+
+def write_archive(
+    folder: Path, suites: Mapping[str, Mapping[str, Iterable[Path]]], key: SigningKey, *, origin: str = "Debian"
+) -> None:
+    """Write `suites` (suite -> component -> packages) below `folder`, each signed by `key`."""
+    for suite, components in suites.items():
+        indexes = {}
+        for component, debs in components.items():
+            packages = [_into_pool(folder, component, deb) for deb in debs]
+            indexes[f"{component}/binary-amd64/Packages"] = packages_index(packages)
+        place = folder / "dists" / suite
+        for path, content in indexes.items():
+            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            (place / path).write_bytes(content)
+        release = release_index(Suite(origin, origin, suite, "amd64", EPOCH), indexes)
+        components_line = f"Components: {' '.join(components)}\n".encode()
+        lines = [line for line in release.splitlines(keepends=True) if not line.startswith(b"Components:")]
+        (place / "Release").write_bytes(components_line + b"".join(lines))
+        key.sign(place / "Release")
+
+
+def _into_pool(folder: Path, component: str, deb: Path) -> BinaryPackage:
+    pool = folder / "pool" / component
+    pool.mkdir(parents=True, exist_ok=True)
+    if not (pool / deb.name).exists():
+        shutil.copyfile(deb, pool / deb.name)
+    return replace(read_deb(deb), path=f"pool/{component}/{deb.name}")

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import errno
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from distrobuild.engine.engine import Engine, StageError
+from distrobuild.engine.events import BuildStarted, Event, StageFailed, StageFinished, StageStarted, Stream
+from distrobuild.engine.store import Store
+from distrobuild.errors import DistrobuildError
+from distrobuild.plan.graph import Node, Tree
+from distrobuild.stages.stage import Job
+
+from tests.unit.engine.small_stages import CallStage, plan, write
+
+
+def run_names(seen: list[Event]) -> list[str]:
+    return [event.stage for event in seen if isinstance(event, StageStarted)]
+
+
+def test_inputs_are_built_before_what_reads_them(engine: Engine) -> None:
+    first = write("first", "a")
+    second = write("second", "b", left=first)
+    entries = engine.build(plan(second))
+    assert (entries["second"].output / "text").read_text() == "ab"
+
+
+def test_a_second_build_runs_nothing(engine: Engine, seen: list[Event]) -> None:
+    engine.build(plan(write("only", "a")))
+    seen.clear()
+    engine.build(plan(write("only", "a")))
+    assert run_names(seen) == []
+
+
+def test_a_changed_option_runs_the_stage_and_all_behind_it(engine: Engine, seen: list[Event]) -> None:
+    for text in ("a", "changed"):
+        seen.clear()
+        other = write("other", "x")
+        engine.build(plan(write("last", "b", left=write("first", text), right=other)))
+    assert sorted(run_names(seen)) == ["first", "last"]
+
+
+def test_a_changed_source_file_runs_the_stage(engine: Engine, seen: list[Event], tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for text in ("one", "two"):
+        seen.clear()
+        (source / "file").write_text(text)
+        entries = engine.build(plan(write("only", "!", tree=Tree(source, "source"))))
+        assert run_names(seen) == ["only"]
+        assert (entries["only"].output / "text").read_text() == f"{text}!"
+
+
+def test_what_only_a_finished_stage_needed_is_not_built_again(engine: Engine, store: Store, seen: list[Event]) -> None:
+    first = write("first", "a")
+    last = write("last", "b", left=first)
+    entries = engine.build(plan(last))
+    store.remove(entries["first"])
+    seen.clear()
+    engine.build(plan(last))
+    assert run_names(seen) == []
+
+
+def test_independent_stages_run_at_the_same_time(engine: Engine) -> None:
+    both = threading.Barrier(2, timeout=30)  # breaks, and fails the build, when only one of them runs
+    nodes = [Node(name, CallStage(name, lambda _: both.wait() and None)) for name in ("one", "two")]
+    engine.build(plan(*nodes))
+
+
+def test_an_exclusive_stage_runs_alone(engine: Engine) -> None:
+    running: set[str] = set()
+    together: list[set[str]] = []
+
+    class Alone(CallStage):
+        exclusive = True
+
+    def note(name: str) -> None:
+        running.add(name)
+        together.append(set(running))
+        running.discard(name)
+
+    alone = [Node(name, Alone(name, lambda _, name=name: note(name))) for name in ("one", "two")]
+    engine.build(plan(*alone, Node("three", CallStage("three", lambda _: note("three")))))
+    assert all(len(group) == 1 for group in together)
+
+
+def test_a_failing_stage_leaves_nothing_in_the_store(engine: Engine, store: Store, seen: list[Event]) -> None:
+    def fail(job: Job) -> None:
+        (job.output / "text").write_text("half")
+        job.log("about to fail")
+        raise DistrobuildError("it broke")
+
+    with pytest.raises(StageError, match="it broke"):
+        engine.build(plan(Node("bad", CallStage("x", fail))))
+    assert store.entries() == []
+    failure = next(event for event in seen if isinstance(event, StageFailed))
+    assert failure.tail == ("about to fail",)
+    assert "about to fail" in Path(failure.log).read_text()
+    assert (Path(failure.log).parent / "out" / "text").read_text() == "half"
+
+
+def test_after_a_failure_the_finished_stages_are_kept(engine: Engine, seen: list[Event]) -> None:
+    state = {"broken": True}
+
+    def maybe(_job: Job) -> None:
+        if state["broken"]:
+            raise DistrobuildError("not yet")
+
+    first = write("first", "a")
+    last = Node("last", CallStage("b", maybe), {"from/left": first})
+    with pytest.raises(StageError):
+        engine.build(plan(last))
+    state["broken"] = False
+    seen.clear()
+    engine.build(plan(last))
+    assert run_names(seen) == ["last"]
+
+
+def test_a_missing_declared_output_fails_the_stage(engine: Engine) -> None:
+    class Forgetful(CallStage):
+        def run(self, job: Job) -> None:
+            """Writes nothing."""
+
+    with pytest.raises(StageError, match="declared output `text`"):
+        engine.build(plan(Node("forgetful", Forgetful("x", lambda _: None))))
+
+
+def test_a_full_disk_is_named_as_such(engine: Engine, store: Store) -> None:
+    def fill(_job: Job) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StageError, match="no space left on the disk"):
+        engine.build(plan(Node("big", CallStage("x", fill))))
+    assert store.entries() == []
+
+
+def test_two_builds_at_once_share_the_work(store: Store) -> None:
+    count: list[int] = []
+    started = threading.Event()
+    go_on = threading.Event()
+
+    def slow(_job: Job) -> None:
+        count.append(1)
+        started.set()
+        go_on.wait(30)
+
+    events: list[list[Event]] = [[], []]
+    engines = [Engine(store, "project", Stream(seen.append), 2) for seen in events]
+    threads = [
+        threading.Thread(target=engine.build, args=(plan(Node("slow", CallStage("x", slow))),)) for engine in engines
+    ]
+    threads[0].start()
+    started.wait(30)
+    threads[1].start()
+    while not any(isinstance(event, BuildStarted) for event in events[1]):
+        pass  # until the second build, too, has found the stage missing
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert len(count) == 1
+    assert len(store.entries()) == 1
+
+
+def test_a_damaged_output_is_found_and_built_again(engine: Engine, store: Store, seen: list[Event]) -> None:
+    entry = engine.build(plan(write("only", "good")))["only"]
+    (entry.output / "text").write_text("evil")
+    assert not entry.is_intact()
+    store.remove(entry)
+    seen.clear()
+    again = engine.build(plan(write("only", "good")))["only"]
+    assert any(isinstance(event, StageFinished) for event in seen)
+    assert (again.output / "text").read_text() == "good"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.unit.engine.small_stages import CallStage, plan, write
+from distrobuild.engine.engine import Engine
+from distrobuild.engine.events import Stream
+from distrobuild.engine.store import Store
+from distrobuild.plan.graph import Node
+def die(job):
+    (job.output / "text").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+first = write("first", "a")
+Engine(Store(Path({store!r})), "project", Stream(), 1).build(plan(Node("last", CallStage("b", die), {{"from/left": first}})))
+"""
+
+
+def test_a_killed_build_goes_on_from_the_last_finished_stage(engine: Engine, store: Store, seen: list[Event]) -> None:
+    root = str(Path(__file__).parents[3])
+    program = KILLED.format(root=root, store=str(store.root))
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert list((store.root / "scratch").iterdir()), "the killed build left its scratch folder"
+    first = write("first", "a")
+    entries = engine.build(plan(Node("last", CallStage("b", lambda _: None), {"from/left": first})))
+    assert run_names(seen) == ["last"]
+    assert (entries["last"].output / "text").read_text() == "ab"
+    assert list((store.root / "scratch").iterdir()) == []

@@ -1,0 +1,128 @@
+"""What only the whole project shows: names and files that must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distrobuild.errors import InvalidInput
+from distrobuild.manifest import semantics
+from distrobuild.manifest.loader import load
+from distrobuild.manifest.models import FolderSource
+
+Rewrite = Callable[[dict[int, str]], None]
+MANIFEST = Path("distro.yaml")
+
+BAD_LINES = {
+    "kernel": (12, "    kernel: acme-6.11", "12:13: `targets.box.kernel`: there is no kernel `acme-6.11`",
+        "did you mean `acme-6.12`?"),
+    "flavour": (12, "    kernel: acme-6.12\n    flavour: sever",
+        "13:14: `targets.box.flavour`: kernel `acme-6.12` has no flavour `sever`", "did you mean `server`?"),
+    "flavour that is only the default": (8, "    flavours: {vm: {}}",
+        "12:13: `targets.box.flavour`: kernel `acme-6.12` has no flavour `server`", "the flavours there are: `vm`"),
+    "flavour of a kernel without any": (8, "\n", None, None),
+    "flavour of contents": (14, "    tests: {path: checks}\n    flavours: {vmm: {}}",
+        "15:16: `targets.box.flavours`: kernel `acme-6.12` has no flavour `vmm`", "did you mean `vm`?"),
+    "patches": (6, "    patches: patch", "6:14: `kernels.acme-6.12.patches`: there is no folder `patch`",
+        "did you mean `patches`?"),
+    "patches that are a file": (6, "    patches: base.config",
+        "6:14: `kernels.acme-6.12.patches`: there is no folder `base.config`", "it exists, but is no folder"),
+    "patches without a series": (6, "    patches: checks",
+        "6:14: `kernels.acme-6.12.patches`: there is no file `series` in `checks`",
+        "it lists the patches, one in a line, in the order in which they are applied"),
+    "fragment of a kernel": (7, "    config: [base.config, bass.config]",
+        "7:27: `kernels.acme-6.12.config[1]`: there is no file `bass.config`", "did you mean `base.config`?"),
+    "fragment of a flavour": (8, "    flavours: {server: {config: [x/y.config]}}",
+        "8:34: `kernels.acme-6.12.flavours.server.config[0]`: there is no file `x/y.config`", None),
+    "path out of the project": (7, "    config: [../base.config]",
+        "7:14: `kernels.acme-6.12.config[0]`: `../base.config` leads out of the folder of the manifest",
+        "what a build depends on stands inside it"),
+    "kernel folder": (5, "    source: {folder: linus}",
+        "5:22: `kernels.acme-6.12.source.folder`: there is no folder `linus`", "did you mean `linux`?"),
+    "kernel folder that is no kernel": (5, "    source: {folder: checks}",
+        "5:22: `kernels.acme-6.12.source.folder`: `checks` is no kernel tree", "there is no file `Kconfig` in it"),
+    "overlay": (14, "    tests: {path: checks}\n    overlay: over", "15:14: `targets.box.overlay`: there is no folder "
+        "`over`", None),
+    "tests": (14, "    tests: {path: check}", "14:19: `targets.box.tests.path`: there is no folder `check`",
+        "did you mean `checks`?"),
+    "tests of a flavour": (14, "    flavours: {vm: {tests: {path: check}}}",
+        "14:35: `targets.box.flavours.vm.tests.path`: there is no folder `check`", "did you mean `checks`?"),
+    "tests that are none": (14, "    tests: {path: patches}",
+        "14:19: `targets.box.tests.path`: there is no `test_*.py` in `patches`",
+        "a target without a test would count as proven"),
+    "package": (13, "    packages: [hello, helo]",
+        "13:23: `targets.box.packages[1]`: there is no package `helo` (packages/helo/package.yaml)",
+        "did you mean `hello`?"),
+    "package of a flavour": (14, "    flavours: {vm: {packages: [other]}}",
+        "14:32: `targets.box.flavours.vm.packages[0]`: there is no package `other` (packages/other/package.yaml)",
+        "the packages there are: `hello`"),
+    "package that stands twice": (13, "    packages: [hello, hello]",
+        "13:23: `targets.box.packages[1]`: `hello` stands twice; the first one is in line 13", None),
+    "user that stands twice": (14, "    tests: {path: checks}\n    users: [{name: ada}, {name: ada}]",
+        "15:33: `targets.box.users[1].name`: `ada` stands twice; the first one is in line 15", None),
+    "suite of the other distribution": (11, "    base: {distribution: ubuntu, suite: trixie}",
+        "11:41: `targets.box.base.suite`: `trixie` is a suite of debian, not of ubuntu",
+        "did you mean `debian:trixie`?"),
+    "time zone": (14, "    tests: {path: checks}\n    timezone: Europe/Berlni",
+        "15:15: `targets.box.timezone`: there is no time zone `Europe/Berlni`", "did you mean `Europe/Berlin`?"),
+    "signing key": (14, "    tests: {path: checks}\nsigning: {key: release.key}",
+        "15:16: `signing.key`: there is no file `release.key`", None),
+}  # fmt: skip
+
+
+def messages() -> list[str]:
+    with pytest.raises(InvalidInput) as caught:
+        load([MANIFEST])
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(("line", "text", "message", "hint"), BAD_LINES.values(), ids=BAD_LINES.keys())
+def test_a_name_or_file_that_is_not_there_is_told_at_the_value(
+    rewrite: Rewrite, line: int, text: str, message: str | None, hint: str | None
+) -> None:
+    rewrite({line: text})
+    if message is None:
+        load([MANIFEST])
+        return
+    assert messages() == [f"distro.yaml:{message}"] + ([f"  hint: {hint}"] if hint else [])
+
+
+def test_a_patch_that_the_series_names_must_exist(project: Path) -> None:
+    (project / "patches" / "series").write_text("# first\n0001-first.patch -p1  # strip\n\n0002-second.patch\n")
+    assert messages() == [
+        "patches/series:4:1: there is no patch `0002-second.patch`",
+        "  hint: did you mean `0001-first.patch`?",
+    ]
+
+
+def test_a_mistake_in_a_packages_description_is_reported_with_the_manifests(project: Path) -> None:
+    description = project / "packages" / "hello" / "package.yaml"
+    description.write_text(description.read_text().replace("name: hello", "name: hallo"))
+    assert any("packages/hello/package.yaml" in line and "hallo" in line for line in messages())
+
+
+def test_a_kernel_folder_may_stand_outside_the_project(
+    rewrite: Rewrite, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tree = tmp_path_factory.mktemp("linux")
+    (tree / "Kconfig").touch()
+    rewrite({5: f"    source: {{folder: {tree}}}"})
+    assert load([MANIFEST]).manifest.kernels["acme-6.12"].source == FolderSource(folder=str(tree))
+
+
+def test_a_machine_without_time_zones_judges_none(rewrite: Rewrite, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite({14: "    timezone: Mars/Olympus"})
+    monkeypatch.setattr("zoneinfo.available_timezones", set)
+    assert load([MANIFEST]).manifest.targets["box"].timezone == "Mars/Olympus"
+
+
+def test_every_check_is_registered() -> None:
+    takes_a_project = {
+        name
+        for name, value in vars(semantics).items()
+        if getattr(value, "__annotations__", {}) == {"project": "Project", "return": "Iterator[Problem]"}
+    }
+    assert len(takes_a_project) > 10
+    assert {function.__name__ for function in semantics.CHECKS} == takes_a_project
