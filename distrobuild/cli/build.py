@@ -17,20 +17,21 @@ from distrobuild.engine.outputs import publish
 @click.argument("target")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Processors to use. Default: all.")
 @click.option("--events", type=click.Path(path_type=Path), metavar="FILE", help="Append every event as a line of JSON.")
+@click.option("--dev", is_flag=True, help="Log root in on the consoles of the image, for debugging.")
 @click.option("--no-boot", is_flag=True, help="Stop at the image; do not boot it.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Folder of results."
 )
 @project_options
 def command(
-    session: Session, target: str, jobs: int | None, events: Path | None, no_boot: bool, output: Path
+    session: Session, target: str, jobs: int | None, events: Path | None, dev: bool, no_boot: bool, output: Path
 ) -> None:
     """Build TARGET, boot it and run its box tests. What is finished already comes from the store."""
     screen = console()
     readers: list[Reader] = [JsonLines(events)] if events else []
     if GitHubAnnotations.wanted():
         readers.append(GitHubAnnotations())
-    selection = session.select(target)
+    selection = session.select(target, dev=dev)
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(screen)), *readers)
         emit(Note(text=f"{selection.title} {selection.manifest.version}: {target} on {selection.base_name}, "

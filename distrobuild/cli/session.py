@@ -54,9 +54,9 @@ class Session:
         """The user's store: `$DISTROBUILD_STORE`, else below the cache folder."""
         return Store(store_folder())
 
-    def select(self, target: str) -> Selection:
+    def select(self, target: str, *, dev: bool = False) -> Selection:
         """One target of the manifest, on the chosen base, in the chosen flavour."""
-        return select(self.loaded.manifest, self.loaded.root, target, self.base, self.flavour)
+        return select(self.loaded.manifest, self.loaded.root, target, self.base, self.flavour, dev)
 
     def lock(self, selection: Selection, emit: Stream) -> Lock:
         """The lock of a selection. What it lacks is resolved now and said; what is stale in it is an error."""

@@ -73,7 +73,7 @@ def parse_fragment(text: str, path: Path) -> tuple[Setting, ...]:
 def _mistake(content: str) -> tuple[str, str] | None:
     """What is wrong with a line that sets nothing; None for a comment or an empty line."""
     if NEARLY_NOT_SET.match(content):
-        return "looks like a symbol that is not set, but kconfig would take it for a comment", "# CONFIG_NAME is not set"
+        return "looks like a symbol that is not set, but to kconfig it is a comment", "write `# CONFIG_NAME is not set`"
     if not content or content.startswith("#"):
         return None
     return f"`{content}` sets no symbol", "a line reads `CONFIG_NAME=VALUE` or `# CONFIG_NAME is not set`"
@@ -96,7 +96,8 @@ def merge(fragments: Iterable[Iterable[Setting]]) -> dict[str, Setting]:
 def overlay(text: str, requested: Iterable[str], lines: Iterable[str]) -> str:
     """A `.config` of `text` with the symbols in `requested` replaced by `lines`."""
     symbols = set(requested)
-    kept = [line for line in text.splitlines() if not (match := SET.match(line) or NOT_SET.match(line)) or match[1] not in symbols]
+    matches = ((line, SET.match(line) or NOT_SET.match(line)) for line in text.splitlines())
+    kept = [line for line, match in matches if match is None or match[1] not in symbols]
     return "".join(f"{line}\n" for line in [*kept, *lines])
 
 

@@ -96,11 +96,11 @@ def parse(text: str) -> Expression | None:
 
 
 def _either(tokens: list[str]) -> tuple[Expression, list[str]]:
-    parts, tokens = _chain(tokens, "||", lambda rest: _chain_both(rest))
+    parts, tokens = _chain(tokens, "||", _both)
     return (parts[0] if len(parts) == 1 else Either(tuple(parts))), tokens
 
 
-def _chain_both(tokens: list[str]) -> tuple[Expression, list[str]]:
+def _both(tokens: list[str]) -> tuple[Expression, list[str]]:
     parts, tokens = _chain(tokens, "&&", _single)
     return (parts[0] if len(parts) == 1 else Both(tuple(parts))), tokens
 

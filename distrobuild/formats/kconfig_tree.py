@@ -93,7 +93,8 @@ class KconfigTree:
         if any(place.prompt for place in places):
             return "allows no such value: see its type and range"
         names = sorted({name for name, _ in self.selectors.get(symbol, [])})
-        return "has no prompt" + (f": only {', '.join(names[:5])} can select it" if names else ": it cannot be asked for")
+        how = f"only {', '.join(names[:5])} can select it" if names else "it cannot be asked for"
+        return f"has no prompt: {how}"
 
 
 def _told(expression: Expression, config: Mapping[str, str]) -> str:

@@ -95,6 +95,11 @@ class Patch:
                 return re.sub(r"^\[PATCH[^]]*\]\s*", "", " ".join(word.strip() for word in words).strip())
         return self.path.name
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every file that it reads, writes, makes or deletes."""
+        return frozenset(name for change in self.changes for name in (change.old, change.new) if name is not None)
+
     def header(self, name: str) -> str | None:
         """Value of a mail or DEP-3 header line (`Origin`, `Forwarded`, `Signed-off-by`), or None."""
         for line in self.message:
@@ -150,7 +155,8 @@ class _Reader:
                 if change is not None:
                     found.append(change)
             elif HUNK.match(self.peek()) or self.peek().startswith("@@ "):
-                self.complain(self.at, "a hunk without the file it belongs to", "`--- a/FILE` and `+++ b/FILE` precede it")
+                hint = "`--- a/FILE` and `+++ b/FILE` precede it"
+                self.complain(self.at, "a hunk without the file it belongs to", hint)
                 self.at += 1
             else:
                 self.at += 1

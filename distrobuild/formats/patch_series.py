@@ -49,14 +49,14 @@ def check_series(folder: Path, shown: Path | None = None) -> list[Problem]:
 
 
 def read_series(folder: Path, shown: Path | None = None) -> Series:
-    """Read the series in `folder`, named `shown` in messages; raise `InvalidInput` with every mistake of all patches."""
+    """Read the series in `folder`, named `shown` in messages; raise `InvalidInput` with all mistakes of all patches."""
     shown = shown or folder
     try:
         lines = patch.split_lines((folder / "series").read_text(encoding="utf-8"))
     except FileNotFoundError:
         hint = "write the patches' file names into it, one for each line, in the order in which they apply"
         raise InvalidInput([Problem(Location(shown / "series", 1), "there is no `series` file", hint)]) from None
-    headers = dict(match.groups() for match in map(HEADER.match, lines) if match)
+    headers: dict[str, str] = {match[1]: match[2] for match in map(HEADER.match, lines) if match}
     entries, problems = _entries(lines, folder, shown)
     name = headers.get("Name", shown.name)
     if not NAME.match(name):
@@ -104,5 +104,6 @@ def _mistake(words: list[str], earlier: list[str], folder: Path) -> tuple[str | 
     if not (folder / name).is_file():
         others = sorted(file.name for file in folder.glob("*.patch"))
         near = difflib.get_close_matches(name, others, n=1)
-        return f"there is no patch `{name}`", f"did you mean `{near[0]}`?" if near else "add the file or remove the line"
+        hint = f"did you mean `{near[0]}`?" if near else "add the file or remove the line"
+        return f"there is no patch `{name}`", hint
     return None, None

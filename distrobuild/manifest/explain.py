@@ -51,7 +51,7 @@ def _inside(key: Key) -> Iterator[str]:
         yield from _inside_named(key.named)
     elif key.forms:
         for form in key.forms:
-            yield from ("", f"  one form: {_braces(form.children.values())}", *_paragraph(form.meaning, indent="    "))
+            yield from ("", f"  one form: {form.outline}", *_paragraph(form.meaning, indent="    "))
             yield from _list(form.children.values())
     elif key.item is not None and key.item.children:
         yield from ("", "  keys of each item:", *_list(key.item.children.values()))
@@ -72,10 +72,6 @@ def _list(children: Iterable[Key]) -> Iterator[str]:
         needed = " (needed)" if child.required else ""
         text = f"{child.type}{needed}. {child.documentation}"
         yield from _hanging(f"    {child.path[-1]}".ljust(column), text)
-
-
-def _braces(children: Iterable[Key]) -> str:
-    return "{" + ", ".join(f"{child.path[-1]}: ..." for child in children) + "}"
 
 
 def _paragraph(text: str, indent: str = "  ") -> list[str]:

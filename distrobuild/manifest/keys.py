@@ -80,6 +80,11 @@ class Key:
         return [Key(self.path, each, self.definitions) for each in alternatives if each != _NULL]
 
     @property
+    def outline(self) -> str:
+        """What at least is written of a mapping: `{git: ..., commit: ...}`."""
+        return "{" + ", ".join(f"{name}: ..." for name, child in self.children.items() if child.required) + "}"
+
+    @property
     def item(self) -> Key | None:
         """What stands in the list, if the value is one."""
         items = self.value.get("items")

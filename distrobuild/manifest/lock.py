@@ -84,13 +84,13 @@ def read_lock(path: Path) -> Lock:
         return Lock()
     hint = f"delete {path.name} and run `distrobuild lock`"
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("format", None) != FORMAT:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise DamagedLock(f"{path}: written by another version of distrobuild", hint=hint)
         return Lock.model_validate(content)
     except json.JSONDecodeError as error:
         raise DamagedLock(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}", hint=hint) from error
-    except (ValidationError, AttributeError) as error:
+    except ValidationError as error:
         raise DamagedLock(f"{path}: not a lock of distrobuild: {error}", hint=hint) from error
 
 

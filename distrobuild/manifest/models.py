@@ -96,6 +96,12 @@ class KernelOrgSource(Model):
     """Release, for example `6.12.40`."""
     sha256: Sha256
     """Digest of the `linux-VERSION.tar.xz`."""
+    mirror: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
+    """Address of that file, where it is not fetched from kernel.org itself."""
+    signature: ProjectPath | None = None
+    """File with the detached signature of the uncompressed tar file (`linux-VERSION.tar.sign`), checked if named."""
+    keyring: ProjectPath | None = None
+    """File with the public keys whose signature counts, as gpgv reads them; named together with `signature`."""
 
 
 class GitSource(Model):
@@ -269,7 +275,8 @@ class Manifest(Model):
     title: str | None = None
     """Name for people, for example `MLOS Linux`; default: `name`."""
     maintainer: str | None = Field(default=None, pattern=MAINTAINER)
-    """`Name <mail@host>` of whoever answers for the packages that name nobody themselves."""
+    """`Name <mail@host>` of whoever answers for the packages that name nobody themselves. Default: the distribution's
+    name, with an address that cannot exist."""
     epoch: int = Field(default=1767225600, ge=0)
     """The fixed clock of a build (SOURCE_DATE_EPOCH), in seconds since 1970. Default: 2026-01-01."""
     kernels: dict[Name, Kernel] = Field(default_factory=dict)
@@ -280,3 +287,11 @@ class Manifest(Model):
     """The key that signs the package repository; without it, a build makes a throw-away key."""
     tools: Tools = Tools()
     """The tools root: the Debian root file system that supplies every program of a build."""
+
+    @property
+    def contact(self) -> str:
+        """`maintainer`, else one whose domain is reserved for addresses that cannot exist (RFC 2606, section 2).
+
+        Debian's package checker refuses `localhost` and domains of one word.
+        """
+        return self.maintainer or f"{self.title or self.name} <maintainers@{self.name}.invalid>"

@@ -80,8 +80,7 @@ def _section(key: Key) -> Iterator[str]:
     if not key.forms:
         yield from ("", *_table(key))
     for form in key.forms:
-        braces = ", ".join(f"{name}: ..." for name in form.children)
-        yield from ("", f"### `{{{braces}}}`", "", form.meaning, "", *_table(form))
+        yield from ("", f"### `{form.outline}`", "", form.meaning, "", *_table(form))
 
 
 def _table(key: Key) -> Iterator[str]:

@@ -28,9 +28,10 @@ PACKAGES = "packages"
 SERIES = "series"
 """File of a patches folder that lists the patches in order, as quilt writes it."""
 
+SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
-PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", *FRAGMENTS, *TEST_FOLDERS)
+PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
 PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages")
 NAME_LISTS = (*PACKAGE_LISTS, "targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs")
 
@@ -99,9 +100,20 @@ def folders_and_files_exist(project: Project) -> Iterator[Problem]:
     for value in project.texts("kernels.*.patches", "targets.*.overlay", *TEST_FOLDERS):
         if not _leads_out(value):
             yield from project.absent(value, "folder", Path.is_dir)
-    for value in project.texts(*FRAGMENTS):
+    for value in project.texts(*SIGNATURE_FILES, *FRAGMENTS):
         if not _leads_out(value):
             yield from project.absent(value, "file", Path.is_file)
+
+
+@check
+def signature_comes_with_a_keyring(project: Project) -> Iterator[Problem]:
+    for value in project.texts(*SIGNATURE_FILES):
+        named = value.path[-1]
+        other = "keyring" if named == "signature" else "signature"
+        if not project.has(*value.path[:-1], other):
+            yield value.problem(
+                f"`{value.key}`: there is no `{other}` beside it", "a signature is checked against keys"
+            )
 
 
 @check

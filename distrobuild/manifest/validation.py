@@ -121,7 +121,7 @@ class Mistake:
             if guess := suggestion.nearest(word, telling):
                 message = f"unknown key `{word}` in `{self.name}`"
                 return Problem(self.node.keys[word], message, f"did you mean `{guess}`?")
-        forms = [f"{{{', '.join(f'{name}: ...' for name in form.children)}}}" for form in self.key.forms]
+        forms = [form.outline for form in self.key.forms]
         message = f"`{self.name}` needs one of {suggestion.quoted(telling, last=' or ')}"
         return Problem(location, message, "write " + " or ".join(forms))
 

@@ -229,8 +229,11 @@ class _Reader:
                     pass
                 case _:
                     self.expect_tag(node, "str")
-        except (ValueError, KeyError):  # `!!int foo`
-            self.add(node, f"`{text}` is no `!!{kind}`", "remove the tag")
+        except (ValueError, LookupError):
+            # `!!int foo` is a mistake; `0x_` only looks like a number to YAML's own pattern, and is a text.
+            implicit = self.loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+            if node.tag != implicit:
+                self.add(node, f"`{text}` is no `!!{kind}`", "remove the tag")
         return YamlScalar(location, value, text)
 
     def expect_tag(self, node: yaml.Node, kind: str) -> None:

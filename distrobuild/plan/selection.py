@@ -26,7 +26,7 @@ class UnknownChoice(DistrobuildError):
 class Selection:
     """One target on one base in one flavour; `contents` has the flavour's own values where it has any.
 
-    `root` is the folder of the manifest, which its paths are relative to.
+    `root` is the folder of the manifest, which its paths are relative to; `dev` adds a login on the consoles.
     """
 
     manifest: Manifest
@@ -38,6 +38,7 @@ class Selection:
     contents: Contents
     kernel: Kernel
     kernel_flavour: KernelFlavour
+    dev: bool = False
 
     @property
     def title(self) -> str:
@@ -65,7 +66,7 @@ def chosen_base(text: str | None, manifest_base: Base) -> Base:
     return manifest_base if same else base
 
 
-def select(manifest: Manifest, root: Path, target: str, base: str | None, flavour: str | None) -> Selection:
+def select(manifest: Manifest, root: Path, target: str, base: str | None, flavour: str | None, dev: bool = False) -> Selection:
     """The selection; raises `UnknownChoice` for a target or flavour that the manifest does not have."""
     if target not in manifest.targets:
         raise UnknownChoice(f"the manifest has no target `{target}`", hint=suggestion.hint(target, manifest.targets, otherwise="there is"))
@@ -84,6 +85,7 @@ def select(manifest: Manifest, root: Path, target: str, base: str | None, flavou
         _contents(chosen, name),
         kernel,
         kernel.flavours[name],
+        dev,
     )
 
 

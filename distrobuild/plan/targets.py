@@ -7,27 +7,30 @@ from pathlib import Path
 
 from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock
-from distrobuild.manifest.models import AptSource, FolderSource
+from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource
 from distrobuild.plan.graph import Input, Node, Plan, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
 from distrobuild.plan.selection import Selection
-from distrobuild.stages.boot import BootOptions, BootStage
-from distrobuild.stages.customise import CustomiseOptions, CustomiseStage
+from distrobuild.stages.customise import CustomiseOptions, CustomiseStage, SourceOptions, UserOptions
 from distrobuild.stages.deb import DebOptions, DebStage
 from distrobuild.stages.fetch import FetchOptions, FetchStage, File
+from distrobuild.stages.git import GitOptions, GitStage
 from distrobuild.stages.iso import IsoOptions, IsoStage
 from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
 from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
 from distrobuild.stages.rootfs import RootfsOptions, RootfsStage
+from distrobuild.stages.squashfs import SquashfsOptions, SquashfsStage
 from distrobuild.stages.tools import ToolsOptions, ToolsStage
+from distrobuild.stages.verify import VerifyOptions, VerifyStage
 
 FIRMWARES = ("seabios", "ovmf")
+KERNEL_ORG = "https://cdn.kernel.org/pub/linux/kernel"
 
 
 def plan_target(selection: Selection, lock: Lock) -> Plan:
     """The plan of a selection whose sections the lock all holds."""
     nodes = _Nodes(selection, lock)
-    goals = nodes.boots or (nodes.iso,)
+    goals = (nodes.iso,)
     return Plan(selection.name, goals, selection.manifest.epoch, selection.architecture)
 
 
@@ -38,7 +41,7 @@ class _Nodes:
         self.selection = selection
         self.lock = lock
         self.manifest = selection.manifest
-        self.maintainer = f"{selection.title} <{self.manifest.name}@localhost>"
+        self.maintainer = self.manifest.contact
 
     @cached_property
     def tools(self) -> Node:
@@ -86,6 +89,67 @@ class _Nodes:
         )
         return Node("repository", RepositoryStage(options), inputs, self.tools)
 
+    @cached_property
+    def rootfs(self) -> Node:
+        selection, table = self.selection, DISTRIBUTIONS[self.selection.base.distribution]
+        contents = selection.contents
+        kernel = f"linux-image-{self.manifest.name}-{selection.flavour}"
+        packages = {*table.minimal, *table.live, table.keyring_package, *contents.install, *contents.packages, kernel}
+        options = RootfsOptions(
+            suite=selection.base.suite,
+            packages=tuple(sorted(packages)),
+            architecture=selection.architecture,
+            locale=selection.target.locale,
+            documentation=contents.documentation,
+        )
+        inputs = {"debs": self._fetch("base", image_section(selection)), "repository": self.repository}
+        return Node("rootfs", RootfsStage(options), inputs, self.tools)
+
+    @cached_property
+    def customise(self) -> Node:
+        target = self.selection.target
+        options = CustomiseOptions(
+            hostname=target.hostname or self.manifest.name,
+            users=tuple(UserOptions(**user.model_dump()) for user in target.users),
+            locale=target.locale,
+            timezone=target.timezone,
+            sources=self._sources(),
+            dev=self.selection.dev,
+        )
+        inputs: dict[str, Input] = {"rootfs": self.rootfs}
+        if target.overlay is not None:
+            inputs["overlay"] = self._tree(target.overlay)
+        return Node("customise", CustomiseStage(options), inputs, self.tools)
+
+    @cached_property
+    def iso(self) -> Node:
+        selection = self.selection
+        name = f"{self.manifest.name}-{self.manifest.version}-{selection.flavour}-{selection.architecture}.iso"
+        options = IsoOptions(
+            file_name=name,
+            name=self.manifest.name,
+            title=selection.title,
+            version=self.manifest.version,
+            architecture=selection.architecture,
+        )
+        inputs = {
+            "rootfs": self.rootfs,
+            "layers/0-root": self._squashfs("squashfs/root", self.rootfs, "rootfs.tar"),
+            "layers/1-image": self._squashfs("squashfs/image", self.customise, "layer.tar"),
+        }
+        return Node("iso", IsoStage(options), inputs, self.tools)
+
+    def _squashfs(self, name: str, tree: Node, archive: str) -> Node:
+        return Node(name, SquashfsStage(SquashfsOptions(archive=archive)), {"tree": tree}, self.tools)
+
+    def _sources(self) -> tuple[SourceOptions, ...]:
+        """Where the image fetches updates: the archive it was made from, verified by the key it carries."""
+        keyring = DISTRIBUTIONS[self.selection.base.distribution].keyring
+        return tuple(
+            SourceOptions(uri=place.mirror, suites=place.suites, components=place.components, keyring=keyring)
+            for place in self.lock.sections[image_section(self.selection)].repositories
+        )
+
     def _deb(self, name: str) -> Node:
         options = DebOptions(
             package=name,
@@ -102,9 +166,25 @@ class _Nodes:
         source = self.selection.kernel.source
         if isinstance(source, AptSource):
             return self._fetch("kernel", kernel_section(self.selection))
-        if isinstance(source, FolderSource):
-            return self._tree(source.folder)
-        raise NotImplementedError
+        if isinstance(source, GitSource):
+            return Node("git/kernel", GitStage(GitOptions(commit=source.commit), source.git), {}, self.tools)
+        if isinstance(source, KernelOrgSource):
+            return self._kernel_org(source)
+        return self._tree(source.folder)
+
+    def _kernel_org(self, source: KernelOrgSource) -> Node:
+        name = f"linux-{source.version}.tar.xz"
+        address = f"{KERNEL_ORG}/v{source.version.partition('.')[0]}.x/{name}"
+        options = FetchOptions(files=(File(name=name, size=None, sha256=source.sha256),))
+        fetched = Node("fetch/kernel", FetchStage(options, {source.sha256: source.mirror or address}))
+        if source.signature is None or source.keyring is None:
+            return fetched
+        inputs: dict[str, Input] = {
+            "source": fetched,
+            "signature": self._tree(source.signature),
+            "keyring": self._tree(source.keyring),
+        }
+        return Node("verify/kernel", VerifyStage(VerifyOptions()), inputs, self.tools)
 
     def _fetch(self, name: str, section: str) -> Node:
         packages = self.lock.sections[section].packages

@@ -154,6 +154,8 @@ class Sandbox:
             elif entry.name in (HOST_FOLDERS if self.root is None else ROOT_FOLDERS):
                 mounts += ["--ro-bind", str(entry), place]
         mounts += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp"]
+        if self.network and self.root is not None:
+            mounts += ["--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
         for device in self.devices:
             mounts += ["--dev-bind", str(device), str(device)]
         for name, path in self.inputs.items():

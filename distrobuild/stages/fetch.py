@@ -23,10 +23,10 @@ CHUNK_BYTES = 1 << 20
 
 
 class File(Options):
-    """One file: its name in the output, its size in bytes, its digest (hexadecimal)."""
+    """One file: its name in the output, its size in bytes where known, its digest (hexadecimal)."""
 
     name: str
-    size: int
+    size: int | None
     sha256: str
 
 
@@ -87,7 +87,7 @@ class FetchStage(Stage[FetchOptions]):
             scratch.replace(place)
         finally:
             scratch.unlink(missing_ok=True)
-        log(f"{file.name}: {file.size} bytes")
+        log(f"{file.name}: {place.stat().st_size} bytes")
         return place
 
 

@@ -36,8 +36,8 @@ def unpack(job: Job, name: str) -> None:
         place = Path("/work" if packages else "/inputs/source") / inside
         (job.work / name).mkdir()
         # xz uses all processors on a file of many blocks, which is half of the time.
-        command = ["tar", "--extract", "--use-compress-program=xz --threads=0", "--strip-components=1", "--no-same-owner"]
-        job.sandbox.run([*command, f"--directory=/work/{name}", f"--file={place}"])
+        command = ["tar", "--extract", "--use-compress-program=xz --threads=0", "--no-same-owner"]
+        job.sandbox.run([*command, "--strip-components=1", f"--directory=/work/{name}", f"--file={place}"])
     elif (source / "Kconfig").is_file():
         job.sandbox.run(["cp", "--recursive", "--preserve=mode,links,timestamps", "/inputs/source", f"/work/{name}"])
     else:
@@ -58,8 +58,7 @@ def apply_series(series: Series, tree: Path, log: Callable[[str], None]) -> None
     if series.base and series.base != version:
         log(f"series {series.name} was last refreshed on {series.base}, this tree is {version}")
     for patch in series.patches:
-        names = {name for change in patch.changes for name in (change.old, change.new) if name}
-        files: Tree = {name: _read(tree / name) for name in sorted(names)}
+        files: Tree = {name: _read(tree / name) for name in sorted(patch.names)}
         before = dict(files)
         try:
             applied = patch_apply.apply(patch, files)
@@ -79,8 +78,9 @@ def apply_series(series: Series, tree: Path, log: Callable[[str], None]) -> None
 
 def tree_version(makefile: str) -> str:
     """The release that a tree's top Makefile names, for example `6.12.117`."""
-    parts = dict(VERSION.findall(makefile))
-    return ".".join(parts.get(name, "0") for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL")) + parts.get("EXTRAVERSION", "")
+    parts: dict[str, str] = dict(VERSION.findall(makefile))
+    numbers = ".".join(parts.get(name, "0") for name in ("VERSION", "PATCHLEVEL", "SUBLEVEL"))
+    return numbers + parts.get("EXTRAVERSION", "")
 
 
 def _read(path: Path) -> list[str] | None:

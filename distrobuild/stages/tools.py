@@ -79,5 +79,8 @@ class ToolsStage(Stage[ToolsOptions]):
 
 def _settle(job: Job) -> None:
     """Leave out what no program needs, and make every file readable by whoever runs the build."""
-    shell = "chown -R 0:0 /out && chmod -R a+rX,u+w /out && rm -rf /out/dev /out/var/cache/apt /out/var/lib/apt/lists"
-    job.sandbox.run(["sh", "-c", shell])
+    job.sandbox.run(["rm", "-rf", "/out/dev", "/out/var/cache/apt", "/out/var/lib/apt/lists", "/out/etc/resolv.conf"])
+    # Stages with network have the host's in this place.
+    job.sandbox.run(["touch", "/out/etc/resolv.conf"])
+    job.sandbox.run(["chown", "-R", "0:0", "/out"])
+    job.sandbox.run(["chmod", "-R", "a+rX,u+w", "/out"])

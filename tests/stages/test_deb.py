@@ -83,6 +83,17 @@ def test_a_package_is_the_same_bytes_from_another_folder_at_another_time(tmp_pat
     assert second.read_bytes() == first.read_bytes()
 
 
+def test_a_clock_behind_the_fixed_one_does_not_show_in_a_package(tmp_path: Path, make_job: MakeJob) -> None:
+    next_century = 4102444800
+    folder = sample(tmp_path)
+    (folder / "files/usr/lib").mkdir(parents=True)
+    (folder / "files/usr/lib/sample.conf").write_text("something = 1\n")
+    deb = build(make_job({"package": folder}, epoch=next_century), "sample")
+    with DebFile(str(deb)) as file:
+        members = [*file.data.tgz().getmembers(), *file.control.tgz().getmembers()]
+    assert {member.mtime for member in members} == {next_century}
+
+
 def test_os_release_names_the_distribution_and_what_it_is_built_on(make_job: MakeJob) -> None:
     inputs = {"package": PACKAGES / "mlos-release"}
     on_ubuntu = content(build(make_job(inputs), "mlos-release", "ubuntu", "noble"), "usr/lib/os-release")

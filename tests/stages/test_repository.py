@@ -126,10 +126,15 @@ def key(make_job: MakeJob) -> Path:
 def test_with_a_key_every_byte_is_reproducible_and_images_get_the_key(
     make_job: MakeJob, inputs: Mapping[str, Path], key: Path
 ) -> None:
-    first, second = (files(make_repository(make_job({**inputs, "key": key}, name))) for name in ("first", "second"))
+    jobs = [make_job({**inputs, "key": key}, name) for name in ("first", "second")]
+    first, second = (files(make_repository(job)) for job in jobs)
     assert first == second
     assert first["keyring/mlos-archive-keyring.asc"] == first["repository-key.asc"]
     assert b"PUBLIC KEY BLOCK" in first["repository-key.asc"]
+    # Two quick builds could share a second: the time in the signature must be the fixed clock's.
+    _, begin, signature = first["repository/dists/trixie/InRelease"].partition(b"-----BEGIN PGP SIGNATURE-----")
+    packets = jobs[0].sandbox.read(["gpg", "--list-packets"], stdin=begin + signature)
+    assert f"created {jobs[0].epoch}," in packets.decode()
 
 
 def test_no_secret_is_left_behind(make_job: MakeJob, inputs: Mapping[str, Path], key: Path) -> None:

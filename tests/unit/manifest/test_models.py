@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import TypeAdapter
 
 from distrobuild.manifest import models
+from distrobuild.manifest.models import Manifest
 
 
 def test_every_default_is_a_value_that_could_have_been_written() -> None:
@@ -17,3 +18,8 @@ def test_every_default_is_a_value_that_could_have_been_written() -> None:
         if not field.is_required()
     ]
     assert len(checked) > 20
+
+
+def test_somebody_always_answers_for_the_packages() -> None:
+    assert Manifest(name="acme", version="1").contact == "acme <maintainers@acme.invalid>"
+    assert Manifest(name="acme", version="1", maintainer="Ada <ada@acme.org>").contact == "Ada <ada@acme.org>"

@@ -47,7 +47,7 @@ def test_a_comment_of_the_starter_is_a_key_that_can_be_used(tmp_path: Path) -> N
         text = text.replace(f"# {line}", line)
     manifest.write_text(text)
     loaded = load([manifest]).manifest
-    assert loaded.maintainer == "Your Name <you@your.domain>"
+    assert loaded.maintainer == "Your Name <you@acme.org>"
     assert loaded.kernels["acme-6.12"].patches == "patches/6.12"
     assert [user.name for user in loaded.targets["acme"].users] == ["ada"]
 

@@ -92,7 +92,7 @@ def test_plain_data_is_what_yaml_says() -> None:
     ],
 )
 def test_a_scalar_is_read_as_yaml_reads_it_but_nothing_is_a_date(text: str, value: object) -> None:
-    node = find(document(f"key: {text}").root, ("key",))
+    node = find(root(f"key: {text}"), ("key",))
     assert node is not None
     assert node.plain() == value
     assert type(node.plain()) is type(value)
@@ -128,6 +128,7 @@ MISTAKES = {
     ],
     "a: !secret x\n": ["x.yaml:1:4: the tag `!secret` has no meaning here\n  hint: remove the tag"],
     "a: !!int x\n": ["x.yaml:1:4: `x` is no `!!int`\n  hint: remove the tag"],
+    "a: !!int\n": ["x.yaml:1:4: `` is no `!!int`\n  hint: remove the tag"],
     "a: !!bool x\n": ["x.yaml:1:4: `x` is no `!!bool`\n  hint: remove the tag"],
     "a: &a [*a]\n": [
         "x.yaml:1:4: an alias inside stands for the whole, which would never end\n  hint: remove the alias"

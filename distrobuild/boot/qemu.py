@@ -1,0 +1,99 @@
+"""QEMU's command line: one frozen description of a machine in, one list of arguments out."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from distrobuild.boot.accelerator import PROCESSORS, Accelerator
+from distrobuild.boot.firmware import Firmware
+from distrobuild.boot.requirements import QEMU
+from distrobuild.errors import DistrobuildError
+from distrobuild.sandbox.sandbox import Sandbox
+
+IMAGE = "/inputs/image"
+"""Where the sandbox shows the image."""
+SSH_PORT = 22
+
+
+class QemuDied(DistrobuildError):
+    """QEMU ended before it was told to; the message carries what it wrote."""
+
+
+class Medium(StrEnum):
+    """What the image is put into: a CD drive, a USB stick or a disk."""
+
+    CDROM = "cdrom"
+    USB = "usb"
+    DISK = "disk"
+
+
+MEDIUM_DEVICES = {
+    Medium.CDROM: ("virtio-scsi-pci", "scsi-cd,drive=medium,bootindex=0"),
+    Medium.USB: ("qemu-xhci", "usb-storage,drive=medium,removable=on,bootindex=0"),
+    Medium.DISK: ("virtio-blk-pci,drive=medium,bootindex=0",),
+}
+
+
+@dataclass(frozen=True)
+class GuestOptions:
+    """A machine to boot: which image as which medium, by which firmware, how much memory (MiB), how many processors."""
+
+    image: Path
+    medium: Medium = Medium.CDROM
+    firmware: Firmware = Firmware.SEABIOS
+    memory_mib: int = 2048
+    cpus: int = 2
+
+
+def sandbox_for(
+    tools_root: Path, image: Path, work: Path, output: Path, accelerator: Accelerator, sockets: Path | None = None
+) -> Sandbox:
+    """Where QEMU runs. It shares the host's network, because the guest's ssh port is a port of the host's loopback."""
+    return Sandbox(
+        root=tools_root,
+        inputs={"image": image},
+        work=work,
+        output=output,
+        epoch=0,
+        network=True,
+        extra={"/sockets": sockets} if sockets else {},
+        devices=accelerator.devices,
+    )
+
+
+def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
+    """The machine without its console: processors, memory, medium, entropy. Nothing that was not asked for."""
+    media = "cdrom" if options.medium is Medium.CDROM else "disk"
+    arguments = [QEMU, "-no-user-config", "-nodefaults", "-machine", "q35"]
+    arguments += ["-accel", accelerator.argument, "-cpu", PROCESSORS[accelerator.kind]]
+    arguments += ["-smp", str(options.cpus), "-m", f"{options.memory_mib}M"]
+    # The stick of a stranger is never written to: a live medium must do without, so the drive is read-only for all.
+    arguments += ["-drive", f"if=none,id=medium,format=raw,readonly=on,media={media},file={IMAGE}"]
+    for device in MEDIUM_DEVICES[options.medium]:
+        arguments += ["-device", device]
+    arguments += ["-boot", "strict=on", "-device", "virtio-rng-pci", "-device", "VGA", "-rtc", "base=utc"]
+    return arguments
+
+
+def network(*, outside: bool) -> list[str]:
+    """User networking: a DHCP server and, if `outside`, the host's network; a free port of 127.0.0.1 leads to ssh.
+
+    QEMU picks the port (0), so that two guests never fight over one; QMP tells which it is.
+    """
+    restrict = "off" if outside else "on"
+    return [
+        *("-netdev", f"user,id=network,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:{SSH_PORT}"),
+        # Without its boot ROM: there is nothing to boot from the network.
+        *("-device", "virtio-net-pci,netdev=network,romfile="),
+    ]
+
+
+def credential(name: str, value: bytes) -> list[str]:
+    """Hand the guest's systemd (254 or newer) a credential through SMBIOS.
+
+    Source: systemd.system-credentials(7), and systemd(1) on `io.systemd.credential.binary:` in type 11 strings.
+    """
+    return ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={base64.b64encode(value).decode()}"]

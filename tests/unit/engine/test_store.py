@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distrobuild.engine.engine import Engine
+from distrobuild.engine.store import Store, StoreInUse
+from distrobuild.engine.transfer import BadArchive, export, import_
+from tests.unit.engine.small_stages import plan, write
+
+
+def test_verifying_finds_a_changed_file_a_new_file_and_a_changed_mode(engine: Engine) -> None:
+    for damage in ("content", "new", "mode"):
+        entry = engine.build(plan(write("only", damage)))["only"]
+        assert entry.is_intact()
+        match damage:
+            case "content":
+                (entry.output / "text").write_text("other")
+            case "new":
+                (entry.output / "more").write_text("")
+            case _:
+                (entry.output / "text").chmod(0o600)
+        assert not entry.is_intact()
+
+
+def test_nothing_is_collected_while_a_build_runs(store: Store) -> None:
+    with store.use(), pytest.raises(StoreInUse), store.collect():
+        pass
+
+
+def test_the_last_build_of_every_stage_is_remembered(engine: Engine, store: Store) -> None:
+    old = engine.build(plan(write("only", "old")))["only"]
+    new = engine.build(plan(write("only", "new")))["only"]
+    assert new.key in store.remembered()
+    assert old.key not in store.remembered()
+
+
+def test_an_exported_output_works_in_another_store(engine: Engine, store: Store, tmp_path: Path) -> None:
+    entry = engine.build(plan(write("only", "text")))["only"]
+    (store.cache("fetch") / ("a" * 64)).write_bytes(b"fetched")
+    assert export(store, [entry.key], ["a" * 64], tmp_path / "export.tar") == 2
+    other = Store(tmp_path / "other")
+    assert import_(other, tmp_path / "export.tar") == 2
+    found = other.find(entry.key)
+    assert found is not None
+    assert found.is_intact()
+    assert (other.cache("fetch") / ("a" * 64)).read_bytes() == b"fetched"
+
+
+def test_an_export_that_was_damaged_is_refused(engine: Engine, store: Store, tmp_path: Path) -> None:
+    entry = engine.build(plan(write("only", "the text")))["only"]
+    export(store, [entry.key], [], tmp_path / "export.tar")
+    archive = tmp_path / "export.tar"
+    archive.write_bytes(archive.read_bytes().replace(b"the text", b"bad text"))
+    other = Store(tmp_path / "other")
+    with pytest.raises(BadArchive, match="damaged"):
+        import_(other, archive)
+    assert other.entries() == []
+
+
+def test_sweeping_leaves_the_work_of_a_running_build(store: Store) -> None:
+    with store.scratch() as scratch:
+        assert store.sweep() == 0
+        assert scratch.work.is_dir()
+    assert not scratch.path.exists()
