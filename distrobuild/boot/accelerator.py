@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import subprocess
 import tempfile
 from dataclasses import asdict, dataclass
@@ -167,13 +166,13 @@ def _outcome(process: subprocess.Popen[bytes]) -> Probe:
     """Follow the probe until it ends, stops at an instruction, or runs out of time."""
     with process:
         assert process.stdout is not None
-        output = fdspawn(process.stdout.fileno(), timeout=PROBE_SECONDS)
+        output = fdspawn(process.stdout.fileno(), timeout=PROBE_SECONDS, encoding="utf-8", codec_errors="replace")
         # A guest that KVM cannot go on with is paused for a debugger, QEMU stays.
-        event = output.expect_list([re.compile(rb"KVM internal error[^\r\n]*"), pexpect.EOF, pexpect.TIMEOUT])
+        event = output.expect([r"KVM internal error[^\r\n]*", pexpect.EOF, pexpect.TIMEOUT])
         if event != ENDED:
             process.kill()
-    said = (output.before or b"") + (output.after if event == STOPPED else b"")
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
+    said = (output.before or "") + (output.after if isinstance(output.after, str) else "")
+    lines = [line for line in said.splitlines() if line.strip()]
     steps = [line for line in lines if line in STEPS]
     if process.returncode == PROBE_PASSED:
         return Probe(True, f"a probe guest passed {', '.join(steps)}")

@@ -11,128 +11,68 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import pexpect
 from pexpect.socket_pexpect import SocketSpawn
+
+from distrobuild.boot.signs import FATAL, Finding, Milestone, milestone_in, plain, trouble_in
 
 TAIL_LINES = 40
 """How many of the console's last lines an error shows."""
 QUIET_SECONDS = 0.5
 """A line without end (a prompt) counts as said when nothing has followed for so long."""
 
-ESCAPE = re.compile(r"\x1b(?:\[[0-9;?=]*[ -/]*[@-~]|\][^\x07]*\x07|[()][A-Z0-9]|[=>cM78])")
-"""Control sequences of terminals: CSI, OSC, character sets, single letters (ECMA-48, xterm)."""
+EVENTS: list[re.Pattern[bytes] | type[pexpect.TIMEOUT] | type[pexpect.EOF]] = [
+    re.compile(rb"[^\n]*\n"),
+    pexpect.TIMEOUT,
+    pexpect.EOF,
+]
+END_OF_LINE, QUIET, CLOSED = range(3)
+
+if TYPE_CHECKING:
+    _Spawn = SocketSpawn[bytes]
+else:
+    _Spawn = SocketSpawn  # generic for type checkers only
 
 
-class Milestone(IntEnum):
-    """How far a boot has come, by what the console says."""
+class _Recorded(_Spawn):
+    """A socket that pexpect reads, every byte of it going to a file first (pexpect logs only what it sends to it)."""
 
-    STARTED = 0
-    BOOT_LOADER = 1
-    KERNEL = 2
-    INITRAMFS = 3
-    SYSTEMD = 4
-    LOGIN = 5
+    def __init__(self, connection: socket.socket, record: IO[bytes]) -> None:
+        super().__init__(connection, timeout=QUIET_SECONDS)
+        self._record = record
 
-    def __str__(self) -> str:
-        return MILESTONES[self]
-
-
-MILESTONES = {
-    Milestone.STARTED: "QEMU started, the console was silent",
-    Milestone.BOOT_LOADER: "the boot loader",
-    Milestone.KERNEL: "the kernel",
-    Milestone.INITRAMFS: "the initramfs",
-    Milestone.SYSTEMD: "systemd",
-    Milestone.LOGIN: "the login prompt",
-}
-
-SIGNS_OF_PROGRESS = (
-    (Milestone.LOGIN, re.compile(r"^\S+ login: ?$")),
-    (Milestone.SYSTEMD, re.compile(r"systemd\[1\]: (Detected|Hostname|Queued)|^Welcome to |^\[  OK  \] ")),
-    (Milestone.INITRAMFS, re.compile(r"Run /init as init process|^Loading, please wait|^Begin: |running in initrd")),
-    (Milestone.KERNEL, re.compile(r"^\[ +\d+\.\d+\] Linux version ")),
-    (Milestone.BOOT_LOADER, re.compile(r"GNU GRUB|^BdsDxe: (loading|starting)|ISOLINUX")),
-)
-
-
-class Trouble(StrEnum):
-    """Kinds of trouble that a console shows."""
-
-    PANIC = "kernel panic"
-    OOPS = "kernel oops"
-    WARNING = "kernel warning"
-    EMERGENCY = "emergency mode"
-    NO_ROOT = "no root file system"
-    NO_MEDIUM = "nothing to boot"
-    FAILED_UNIT = "failed unit"
-
-
-FATAL = frozenset({Trouble.PANIC, Trouble.EMERGENCY, Trouble.NO_ROOT, Trouble.NO_MEDIUM})
-"""Trouble after which a boot never comes to its end."""
-
-SIGNS_OF_TROUBLE = (
-    (Trouble.PANIC, re.compile(r"Kernel panic - not syncing")),
-    (Trouble.OOPS, re.compile(r"\] (BUG: (?!soft lockup|workqueue lockup)|kernel BUG at|Oops: |general protection fault|invalid opcode: )")),
-    (Trouble.WARNING, re.compile(r"\] WARNING: (CPU: \d+ PID: \d+ at |possible |inconsistent |suspicious )")),
-    (Trouble.EMERGENCY, re.compile(r"You are in (emergency|rescue) mode|Reached target emergency\.target")),
-    (Trouble.NO_ROOT, re.compile(r"^\(initramfs\)|Unable to find a medium|Gave up waiting for root|ALERT! +\S+ does not exist")),
-    (Trouble.NO_MEDIUM, re.compile(r"^No bootable (device|medium)|BdsDxe: No bootable option|^error: .*(no such device|not found)\.?$|^grub rescue>")),
-    (Trouble.FAILED_UNIT, re.compile(r"^\[FAILED\] Failed to (start|mount|listen|activate)")),
-)
-"""Read top down, the first match counts. Lockups are left out: a busy host that emulates processors causes them."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One sign of trouble, and the line that shows it."""
-
-    trouble: Trouble
-    line: str
-
-    def __str__(self) -> str:
-        return f"{self.trouble}: {self.line}"
-
-
-def plain(line: str) -> str:
-    """`line` as a person reads it: without control sequences, and of overwritten text only what remained."""
-    return ESCAPE.sub("", line).rstrip("\r\n").rsplit("\r", 1)[-1].rstrip()
-
-
-def trouble_in(line: str) -> Finding | None:
-    """The trouble that a plain line shows, if any."""
-    for trouble, sign in SIGNS_OF_TROUBLE:
-        if sign.search(line):
-            return Finding(trouble, line.strip())
-    return None
-
-
-def milestone_in(line: str) -> Milestone | None:
-    """The milestone that a plain line shows, if any."""
-    for milestone, sign in SIGNS_OF_PROGRESS:
-        if sign.search(line):
-            return milestone
-    return None
+    def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> bytes:
+        """Read what is there, as pexpect asks for it."""
+        data: bytes = super().read_nonblocking(size, timeout)
+        self._record.write(data)
+        return data
 
 
 class Console:
     """Reads the guest's end of `connection` until it closes; everything said goes to `log` as it came.
 
-    `on_milestone` is called, from the reading thread, when the boot has come further.
+    `on_milestone` is called, from the reading thread, when the boot has come further; `on_finding` when there is
+    a new sign of trouble.
     """
 
-    def __init__(self, connection: socket.socket, log: Path, on_milestone: Callable[[Milestone], None]) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        log: Path,
+        on_milestone: Callable[[Milestone], None],
+        on_finding: Callable[[Finding], None],
+    ) -> None:
         self.log = log
         self.milestone = Milestone.STARTED
         self.findings: list[Finding] = []
         self._on_milestone = on_milestone
+        self._on_finding = on_finding
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._file: IO[bytes] = log.open("wb", buffering=0)
-        self._line = SocketSpawn(connection, timeout=QUIET_SECONDS, logfile=self._file, codec_errors="replace")
+        self._line = _Recorded(connection, self._file)
         self._connection = connection
         self._thread = threading.Thread(target=self._read, name="console", daemon=True)
         self._thread.start()
@@ -163,17 +103,13 @@ class Console:
             self._file.close()
 
     def _read(self) -> None:
-        end_of_line, quiet = 0, 1
         seen = ""
-        events = [re.compile(rb"[^\n]*\n"), pexpect.TIMEOUT, pexpect.EOF]
-        while (event := self._line.expect_list(events)) in (end_of_line, quiet):
-            if event == end_of_line:
-                self._examine(plain(self._line.after.decode("utf-8", "replace")), whole=True)
-                seen = ""
-            elif (prompt := plain(self._line.buffer.decode("utf-8", "replace"))) != seen:
-                self._examine(prompt, whole=False)
-                seen = prompt
-        self._examine(plain((self._line.before or b"").decode("utf-8", "replace")), whole=True)
+        while (event := self._line.expect_list(EVENTS)) != CLOSED:
+            said = plain(_text(self._line.after if event == END_OF_LINE else self._line.buffer))
+            if event == END_OF_LINE or said != seen:
+                self._examine(said, whole=event == END_OF_LINE)
+            seen = said
+        self._examine(plain(_text(self._line.before)), whole=True)
 
     def _examine(self, line: str, *, whole: bool) -> None:
         if whole and line:
@@ -181,7 +117,13 @@ class Console:
         finding = trouble_in(line)
         if finding is not None and finding not in self.findings:
             self.findings.append(finding)
+            self._on_finding(finding)
         milestone = milestone_in(line)
         if milestone is not None and milestone > self.milestone:
             self.milestone = milestone
             self._on_milestone(milestone)
+
+
+def _text(said: object) -> str:
+    """What pexpect holds, as text; its placeholders for an event are none."""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else ""

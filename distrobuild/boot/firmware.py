@@ -34,7 +34,8 @@ def firmware_arguments(firmware: Firmware, tools_root: Path, work: Path) -> list
     variables = tools_root / OVMF_VARIABLES.lstrip("/")
     for path in (variables, tools_root / OVMF_CODE.lstrip("/")):
         if not path.is_file():
-            raise FirmwareMissing(f"the tools root has no {path.name}", hint="add `ovmf` to the manifest's tools.packages")
+            hint = "its package is `ovmf`; the manifest's tools root supplies it"
+            raise FirmwareMissing(f"the tools root {tools_root} has no {path.name}", hint=hint)
     copy = work / variables.name
     shutil.copyfile(variables, copy)
     return [

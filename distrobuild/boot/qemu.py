@@ -11,7 +11,6 @@ from distrobuild.boot.accelerator import PROCESSORS, Accelerator
 from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.requirements import QEMU
 from distrobuild.errors import DistrobuildError
-from distrobuild.sandbox.sandbox import Sandbox
 
 IMAGE = "/inputs/image"
 """Where the sandbox shows the image."""
@@ -46,22 +45,6 @@ class GuestOptions:
     firmware: Firmware = Firmware.SEABIOS
     memory_mib: int = 2048
     cpus: int = 2
-
-
-def sandbox_for(
-    tools_root: Path, image: Path, work: Path, output: Path, accelerator: Accelerator, sockets: Path | None = None
-) -> Sandbox:
-    """Where QEMU runs. It shares the host's network, because the guest's ssh port is a port of the host's loopback."""
-    return Sandbox(
-        root=tools_root,
-        inputs={"image": image},
-        work=work,
-        output=output,
-        epoch=0,
-        network=True,
-        extra={"/sockets": sockets} if sockets else {},
-        devices=accelerator.devices,
-    )
 
 
 def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from qemu.qmp import ExecuteError, QMPClient, QMPError
 
@@ -36,7 +36,6 @@ class Monitor:
         self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
         self._thread.start()
         self._client = QMPClient("guest")
-        self._shutdown_reason: str | None = None
         self._wait(self._client.start_server(str(address)), "listening")
 
     def accept(self) -> None:
@@ -45,7 +44,8 @@ class Monitor:
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """Run one QMP command and return its answer; raise `MonitorFailed` if it is refused."""
-        return self._wait(self._client.execute(command, arguments or None), command)
+        answer: Any = self._wait(self._client.execute(command, arguments or None), command)
+        return answer
 
     @property
     def status(self) -> str:
@@ -79,12 +79,8 @@ class Monitor:
 
     def shutdown_reason(self) -> str | None:
         """Why the machine was shut down (`guest-shutdown`, `guest-reset`, `host-qmp-quit`, ...), if it was."""
-        events = self._client.events
-        while not events.empty():
-            event = self._wait(events.get(), "an event")
-            if event["event"] == "SHUTDOWN":
-                self._shutdown_reason = str(event["data"]["reason"])
-        return self._shutdown_reason
+        seen = [event for event in self._client.events.history if event["event"] == "SHUTDOWN"]
+        return str(cast("dict[str, str]", seen[-1]["data"])["reason"]) if seen else None
 
     def close(self) -> None:
         """Close the channel and end the thread; QEMU goes on."""
@@ -106,4 +102,5 @@ class Monitor:
         except ExecuteError as error:
             raise MonitorFailed(f"QEMU refused `{purpose}`: {error}") from error
         except (QMPError, EOFError, OSError, TimeoutError) as error:
-            raise MonitorFailed(f"QEMU's control channel broke at `{purpose}`: {error or type(error).__name__}") from error
+            reason = str(error) or type(error).__name__
+            raise MonitorFailed(f"QEMU's control channel broke at `{purpose}`: {reason}") from error

@@ -19,6 +19,6 @@ def require_qemu(tools_root: Path) -> Path:
     if not program.exists():
         raise QemuMissing(
             f"the tools root {tools_root} has no {QEMU}",
-            hint="the manifest's tools root supplies it (package `qemu-system-x86`); `distrobuild doctor` finds what is missing",
+            hint="its package is `qemu-system-x86`; the manifest's tools root supplies it",
         )
     return program

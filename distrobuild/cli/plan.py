@@ -39,7 +39,13 @@ def command(session: Session, target: str, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     table = Table(box=None, pad_edge=False)
-    for column, justify in (("stage", "left"), ("state", "left"), ("size", "right"), ("time", "right"), ("reads", "left")):
+    for column, justify in (
+        ("stage", "left"),
+        ("state", "left"),
+        ("size", "right"),
+        ("time", "right"),
+        ("reads", "left"),
+    ):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
     total = 0.0
     for node in plan:
@@ -47,7 +53,9 @@ def command(session: Session, target: str, as_json: bool) -> None:
         before = session.store.recall(engine.project, node.name)
         known = entry.meta if entry else None
         seconds = known.seconds if known else (before["meta"]["seconds"] if before else None)
-        state = "[green]in the store[/]" if entry else "[yellow]to run[/]" if node.name in missing else "[dim]not needed[/]"
+        state = (
+            "[green]in the store[/]" if entry else "[yellow]to run[/]" if node.name in missing else "[dim]not needed[/]"
+        )
         if node.name in missing and seconds:
             total += seconds
         table.add_row(

@@ -189,5 +189,8 @@ def _explain(error: Exception) -> tuple[str, str | None]:
         full = full or any("No space left on device" in line for line in error.tail)
     if full:
         free = shutil.disk_usage("/").free
-        return f"no space left on the disk: {text}", f"free some ({free >> 20} MiB left on /), or `distrobuild cache gc`"
+        return (
+            f"no space left on the disk: {text}",
+            f"free some ({free >> 20} MiB left on /), or `distrobuild cache gc`",
+        )
     return text, hint

@@ -1,10 +1,10 @@
 """Finished outputs by key. An entry appears whole or not at all, and two builds can share the folder.
 
-    outputs/<hex key>/   record.json (what was hashed)  meta.json (size, time, digest)  log  out/
-    caches/<kind>/       what a stage keeps between builds without changing a result: fetched files, ccache
-    history/<project>/   the last record of every stage, for `why` and for expected times
-    scratch/             work in progress; what a killed build left is removed by the next one
-    locks/               one file lock per key
+outputs/<hex key>/   record.json (what was hashed)  meta.json (size, time, digest)  log  out/
+caches/<kind>/       what a stage keeps between builds without changing a result: fetched files, ccache
+history/<project>/   the last record of every stage, for `why` and for expected times
+scratch/             work in progress; what a killed build left is removed by the next one
+locks/               one file lock per key
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for folder in ("outputs", "caches", "history", "scratch", "locks", "failed", "sources"):
+        for folder in ("outputs", "caches", "history", "scratch", "locks", "failed", "sources", "discarded"):
             (root / folder).mkdir(parents=True, exist_ok=True)
 
     def find(self, key: str) -> Entry | None:
@@ -163,20 +163,35 @@ class Store:
             try:
                 yield scratch
             finally:
-                remove_tree(path)
+                self.discard(path)
 
     def sweep(self) -> int:
-        """Remove what killed builds left in `scratch/`; return how many folders."""
+        """Discard what killed builds left in `scratch/`; return how many folders."""
         count = 0
         for path in (self.root / "scratch").iterdir():
             try:
                 with (path / "lock").open("a") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove_tree(path)
+                    self.discard(path)
                     count += 1
             except (BlockingIOError, FileNotFoundError):
                 continue
+        if any((self.root / "discarded").iterdir()):
+            self._empty()
         return count
+
+    def discard(self, path: Path) -> None:
+        """Take a folder away at once; its files go in the background (a kernel tree has 90,000 of them)."""
+        path.rename(self.root / "discarded" / uuid.uuid4().hex)
+        self._empty()
+
+    def _empty(self) -> None:
+        remove = ["find", str(self.root / "discarded"), "-mindepth", "1", "-delete"]
+        prefix = [] if os.geteuid() == 0 else list(ENTER_SUBORDINATE_IDS)
+        quiet = subprocess.DEVNULL
+        subprocess.Popen(
+            [*prefix, "nice", *remove], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/"
+        )
 
     def commit(self, keyed: Keyed, scratch: Scratch, seconds: float) -> Entry:
         """Turn a scratch folder into the entry of a key: everything is on disk before the name appears."""
@@ -192,7 +207,7 @@ class Store:
         _sync(staged)
         entry = Entry(keyed.key, self.root / "outputs" / _hex(keyed.key))
         if entry.path.exists():
-            remove_tree(entry.path)
+            self.discard(entry.path)
         staged.rename(entry.path)
         return entry
 
@@ -200,7 +215,7 @@ class Store:
         """Keep a failed run for `distrobuild shell`; return where."""
         place = self.root / "failed" / f"{project}-{stage.replace('/', '-')}"
         if place.exists():
-            remove_tree(place)
+            self.discard(place)
         place.mkdir(parents=True)
         for path in (scratch.work, scratch.output, scratch.log):
             if path.exists():
@@ -239,11 +254,9 @@ class Store:
 
     def remove(self, entry: Entry) -> None:
         """Remove an entry; it disappears at once, its files after that."""
-        grave = self.root / "scratch" / uuid.uuid4().hex
         with self.claim(entry.key):
             if entry.path.exists():
-                entry.path.rename(grave)
-                remove_tree(grave)
+                self.discard(entry.path)
 
 
 def remove_tree(path: Path) -> None:

@@ -56,7 +56,9 @@ def import_(store: Store, place: Path) -> int:
                     path.rename(store.root / "outputs" / path.name)
                     count += 1
         for path in sorted((scratch / FETCHED).glob("*")):
-            path.rename(store.cache("fetch") / path.name)  # `fetch` checks every file against its digest when it is used
+            path.rename(
+                store.cache("fetch") / path.name
+            )  # `fetch` checks every file against its digest when it is used
             count += 1
         return count
     finally:

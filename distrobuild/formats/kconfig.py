@@ -106,6 +106,11 @@ def parse_config(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in map(SET.match, text.splitlines()) if match}
 
 
+def mentioned(text: str) -> set[str]:
+    """The symbols that a `.config` sets or says are not set; those that cannot be set at all are missing."""
+    return {match[1] for line in text.splitlines() if (match := SET.match(line) or NOT_SET.match(line))}
+
+
 def lost(requested: Iterable[Setting], config: Mapping[str, str]) -> list[tuple[Setting, str]]:
     """The settings that the finished configuration does not honour, each with the value it has instead."""
     values = ((setting, config.get(setting.symbol, "n")) for setting in requested)

@@ -20,7 +20,7 @@ from distrobuild.formats import patch
 from distrobuild.formats.patch import Patch
 
 HEADER = re.compile(r"^#\s*(Name|Base):\s*(\S+)\s*$")
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.+~-]*$")
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+~-]*$")
 DIGEST_LENGTH = 12
 """Hexadecimal digits of the digest in a patch set's identity; enough to tell, short enough for a version line."""
 

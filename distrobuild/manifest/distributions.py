@@ -37,8 +37,8 @@ class Distribution:
 
 
 MINIMAL = (
-    "ca-certificates", "dbus", "initramfs-tools", "iproute2", "kmod", "libnss-systemd", "libpam-systemd", "netbase",
-    "openssh-server", "procps", "systemd", "systemd-resolved", "systemd-sysv", "tzdata", "udev", "zstd",
+    "ca-certificates", "dbus", "initramfs-tools", "iproute2", "kmod", "libnss-systemd", "libpam-systemd", "login",
+    "netbase", "openssh-server", "passwd", "procps", "systemd", "systemd-resolved", "systemd-sysv", "tzdata", "udev", "zstd",
 )  # fmt: skip
 
 LIVE = ("live-boot", "live-boot-initramfs-tools")

@@ -45,7 +45,11 @@ def wanted_sections(selection: Selection) -> dict[str, Wanted]:
     """Every section that a build of the selection reads."""
     tools = selection.manifest.tools
     debian = Request(
-        distribution=DistributionName.DEBIAN, suite=tools.suite, snapshot=tools.snapshot, mirror=tools.mirror, install=()
+        distribution=DistributionName.DEBIAN,
+        suite=tools.suite,
+        snapshot=tools.snapshot,
+        mirror=tools.mirror,
+        install=(),
     )
     programs = tuple(sorted({*PROGRAMS, *tools.packages}))
     sections = {TOOLS: Wanted(debian.model_copy(update={"install": programs}), tools.keyring)}

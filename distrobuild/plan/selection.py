@@ -66,15 +66,23 @@ def chosen_base(text: str | None, manifest_base: Base) -> Base:
     return manifest_base if same else base
 
 
-def select(manifest: Manifest, root: Path, target: str, base: str | None, flavour: str | None, dev: bool = False) -> Selection:
+def select(
+    manifest: Manifest, root: Path, target: str, base: str | None, flavour: str | None, dev: bool = False
+) -> Selection:
     """The selection; raises `UnknownChoice` for a target or flavour that the manifest does not have."""
     if target not in manifest.targets:
-        raise UnknownChoice(f"the manifest has no target `{target}`", hint=suggestion.hint(target, manifest.targets, otherwise="there is"))
+        raise UnknownChoice(
+            f"the manifest has no target `{target}`",
+            hint=suggestion.hint(target, manifest.targets, otherwise="there is"),
+        )
     chosen = manifest.targets[target]
     kernel = manifest.kernels[chosen.kernel]
     name = flavour or chosen.flavour
     if name not in kernel.flavours:
-        raise UnknownChoice(f"kernel {chosen.kernel} has no flavour `{name}`", hint=suggestion.hint(name, kernel.flavours, otherwise="there is"))
+        raise UnknownChoice(
+            f"kernel {chosen.kernel} has no flavour `{name}`",
+            hint=suggestion.hint(name, kernel.flavours, otherwise="there is"),
+        )
     return Selection(
         manifest,
         root,

@@ -41,7 +41,7 @@ BUILD = (
     "--build=binary",
     "--unsigned-source",
     "--unsigned-changes",
-    "--ignore-builtin-builddeps",  # build-essential itself: the tools root has the C half of what it stands for
+    "--ignore-builtin-builddeps",  # the metapackage build-essential: the tools root has what it stands for
 )
 RELATIONS = ("depends", "recommends", "provides", "conflicts", "replaces")
 

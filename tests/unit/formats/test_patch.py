@@ -58,7 +58,9 @@ def test_a_patch_of_format_patch_is_read_whole() -> None:
     assert (hunk.old, hunk.new) == (("one", "too", "end"), ("one", "two", "three", "end"))
 
 
-@pytest.mark.parametrize("header", ["@@ -1,4 +1,4 @@", "@@ -1,3 +1,5 @@", "@@ -1,2 +1,4 @@", "@@ -1,3 +1,3 @@"])
+@pytest.mark.parametrize(
+    "header", ["@@ -1,4 +1,4 @@", "@@ -1,3 +1,5 @@", "@@ -1,2 +1,4 @@", "@@ -1,3 +1,3 @@", "@@ -1,2 +1,3 @@"]
+)
 def test_a_hunk_whose_counts_are_wrong_is_refused_with_both_counts(header: str) -> None:
     ((line, message),) = problems(MESSAGE + CHANGE.replace("@@ -1,3 +1,4 @@", header))
     announced = header.replace("@@ -1,", "").replace(" @@", "").split(" +1,")

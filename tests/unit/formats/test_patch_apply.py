@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,10 @@ def test_a_hunk_that_moved_is_found_and_its_offset_told(before: list[str], moved
 
 
 def test_of_two_places_the_nearer_one_is_taken() -> None:
-    tree = {"f": FILE[2:7] + ["-"] * 4 + FILE[2:7]}
-    patch_apply.apply(PATCH, tree)
-    assert tree["f"] == ["c", "d", "E", "EE", "f", "g"] + ["-"] * 4 + FILE[2:7]
+    tree = {"f": [*"cdefg", *"----", *"cdefg"]}
+    nearer_the_second = replace(PATCH.changes[0], hunks=(replace(PATCH.changes[0].hunks[0], old_start=8),))
+    patch_apply.apply(replace(PATCH, changes=(nearer_the_second,)), tree)
+    assert tree["f"] == [*"cdefg", *"----", "c", "d", "E", "EE", "f", "g"]
 
 
 def test_context_that_differs_stops_the_patch_and_shows_both_lines() -> None:

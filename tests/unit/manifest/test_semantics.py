@@ -68,7 +68,7 @@ BAD_LINES = {
     "time zone": (14, "    tests: {path: checks}\n    timezone: Europe/Berlni",
         "15:15: `targets.box.timezone`: there is no time zone `Europe/Berlni`", "did you mean `Europe/Berlin`?"),
     "signature without keys": (5, f"    source: {{kernel.org: 6.12.40, sha256: {'a' * 64}, signature: base.config}}",
-        "5:121: `kernels.acme-6.12.source.signature`: there is no `keyring` beside it",
+        "5:120: `kernels.acme-6.12.source.signature`: there is no `keyring` beside it",
         "a signature is checked against keys"),
     "signing key": (14, "    tests: {path: checks}\nsigning: {key: release.key}",
         "15:16: `signing.key`: there is no file `release.key`", None),

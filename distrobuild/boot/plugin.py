@@ -1,0 +1,151 @@
+"""The pytest plugin for box tests: boots an image once, and gives every test the guest.
+
+    pytest -p distrobuild.boot.plugin --image mlos.iso --tools-root ROOT tests/boot/ubuntu
+
+Fixtures: `host` (testinfra), `guest` (`distrobuild.boot.guest.Guest`), `facts` (`distrobuild.boot.facts.Facts`).
+Mark `shutdown`: the test turns the guest off, so it runs after all others. The folder of `--results` gets
+console.log, qemu.log, screenshot.png and result.json. A guest that does not boot ends the run with exit status 10.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from distrobuild.boot.accelerator import AcceleratorChoice, choose
+from distrobuild.boot.facts import Facts
+from distrobuild.boot.firmware import Firmware
+from distrobuild.boot.guest import Guest
+from distrobuild.boot.qemu import GuestOptions, Medium
+from distrobuild.boot.qmp import MonitorFailed
+from distrobuild.boot.result import FILE, BootFigures, Failure, Result
+from distrobuild.errors import DistrobuildError
+
+NEVER_BOOTED = 10
+"""Exit status of pytest when there is no guest to test; pytest's own are 0 to 5."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The machine to boot, and where results go."""
+    add = parser.getgroup("distrobuild", "box tests").addoption
+    add("--image", type=Path, help="image to boot")
+    add("--tools-root", type=Path, help="tools root that supplies QEMU and the firmware")
+    for name, kind, default in (
+        ("medium", Medium, Medium.CDROM),
+        ("firmware", Firmware, Firmware.SEABIOS),
+        ("accel", AcceleratorChoice, AcceleratorChoice.AUTO),
+    ):
+        add(f"--{name}", type=kind, default=default, choices=[choice.value for choice in kind])
+    add("--memory", type=int, default=2048, metavar="MIB", help="memory of the guest in MiB")
+    add("--cpus", type=int, default=2, help="processors of the guest")
+    add("--boot-timeout", type=float, default=600.0, metavar="SECONDS", help="how long the guest may take to boot")
+    add("--facts", type=Path, help="JSON file with what should stand in the image")
+    add("--results", type=Path, help="folder for console log, screenshot and result.json")
+    add("--probe-cache", type=Path, help="folder that remembers whether KVM works")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark, and keep the results."""
+    config.addinivalue_line("markers", "shutdown: turns the guest off; runs after all other tests")
+    config.pluginmanager.register(BoxTests(config), "distrobuild-box-tests")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that turn the guest off at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("shutdown") is not None)
+
+
+class BoxTests:
+    """The one guest of a run, and what came of it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._passed = 0
+        self._skipped: dict[str, str] = {}
+        self._failures: dict[str, str] = {}
+        self._boot: BootFigures | None = None
+        self._error: Failure | None = None
+
+    @pytest.fixture(scope="session")
+    def guest(self) -> Iterator[Guest]:
+        """The guest, booted once for all tests."""
+        try:
+            with self._guest() as guest:
+                guest.wait_until_running(self._config.getoption("boot_timeout"))
+                self._boot = BootFigures.of(guest)
+                yield guest
+                self._take_picture(guest)
+        except DistrobuildError as error:
+            self._error = Failure(kind=type(error).__name__, message=error.message, hint=error.hint)
+            pytest.exit(str(error), returncode=NEVER_BOOTED)
+
+    @pytest.fixture(scope="session")
+    def host(self, guest: Guest) -> Host:
+        """The guest as testinfra sees it, logged in as root."""
+        return guest.host
+
+    @pytest.fixture(scope="session")
+    def facts(self) -> Facts:
+        """What the build says should stand in the image."""
+        path = self._config.getoption("facts")
+        return Facts.model_validate_json(path.read_bytes()) if path else Facts()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a test."""
+        if report.failed:
+            self._failures[report.nodeid] = report.longreprtext
+        elif report.skipped:
+            self._skipped[report.nodeid] = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        elif report.when == "call":
+            self._passed += 1
+
+    def pytest_sessionfinish(self) -> None:
+        """Write result.json."""
+        if self._boot is not None or self._error is not None:
+            result = Result(
+                boot=self._boot, error=self._error, passed=self._passed, skipped=self._skipped, failed=self._failures
+            )
+            (self._results / FILE).write_text(result.model_dump_json(indent=2) + "\n", "utf-8")
+
+    def pytest_unconfigure(self) -> None:
+        """Remove results that nobody asked for."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    @property
+    def _results(self) -> Path:
+        asked: Path | None = self._config.getoption("results")
+        if asked is not None:
+            asked.mkdir(parents=True, exist_ok=True)
+            return asked.absolute()
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="distrobuild-box-tests-")
+        return Path(self._temporary.name)
+
+    def _guest(self) -> Guest:
+        option = self._config.getoption
+        for name in ("image", "tools_root"):
+            if option(name) is None:
+                raise pytest.UsageError(f"box tests need --{name.replace('_', '-')}")
+        options = GuestOptions(
+            image=option("image").absolute(),
+            medium=option("medium"),
+            firmware=option("firmware"),
+            memory_mib=option("memory"),
+            cpus=option("cpus"),
+        )
+        tools_root = option("tools_root").absolute()
+        accelerator = choose(option("accel"), tools_root, option("probe_cache"))
+        return Guest(options, tools_root, self._results, accelerator)
+
+    def _take_picture(self, guest: Guest) -> None:
+        """Keep the screen of a guest that is still on, as the tests left it."""
+        with contextlib.suppress(MonitorFailed):
+            guest.screenshot()

@@ -1,0 +1,109 @@
+"""Boot the image and run its box tests: the proof that a build is worth something.
+
+The image is booted as it is shipped; the way in is a key that exists for this boot only. What tests compare with comes
+from the inputs of the build (the kernel's release, the fragments, the repository), never from the image itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from distrobuild.boot.accelerator import AcceleratorChoice
+from distrobuild.boot.boxtests import JUNIT, BootFailed, BoxTestRun, run_box_tests
+from distrobuild.boot.facts import Facts, repository_versions, requested_symbols
+from distrobuild.boot.firmware import Firmware
+from distrobuild.boot.qemu import GuestOptions, Medium
+from distrobuild.boot.result import FILE
+from distrobuild.stages.stage import Job, Options, Stage
+
+
+class BootOptions(Options):
+    """Which machine to boot, and what should be found in it."""
+
+    firmware: Firmware = Firmware.SEABIOS
+    """`seabios` (BIOS) or `ovmf` (UEFI)."""
+    medium: Medium = Medium.CDROM
+    """What the image is put into."""
+    accel: AcceleratorChoice = AcceleratorChoice.AUTO
+    """`auto`: KVM where a guest really runs, else emulation."""
+    memory_mib: int = 2048
+    """Memory of the guest in MiB."""
+    cpus: int = 2
+    """Processors of the guest."""
+    timeout_seconds: float = 600
+    """How long the guest may take to boot, in seconds."""
+    name: str
+    """Short name of the distribution."""
+    version: str
+    """Version of the distribution."""
+    flavour: str
+    """Flavour of kernel and contents."""
+    base_distribution: str
+    """The distribution that the packages come from: `debian`, `ubuntu`."""
+    config: tuple[str, ...] = ()
+    """Names of the inputs with the kernel's configuration fragments, in order: `config/...`."""
+    packages: tuple[str, ...] = ()
+    """Our packages that the image should have, the kernel's aside."""
+
+
+class BootStage(Stage[BootOptions]):
+    """Image and box tests -> a report."""
+
+    kind: ClassVar[str] = "boot"
+    exclusive: ClassVar[bool] = True
+    inputs: ClassVar[Mapping[str, str]] = {
+        "image": "folder with one .iso",
+        "tests": "folder with box tests",
+        "kernel": "what the kernel stage made: release and applied",
+        "config/*": "configuration fragments, each a file",
+        "repository": "what the repository stage made: the folder `repository`",
+    }
+    outputs: ClassVar[Mapping[str, str]] = {
+        FILE: "accelerator, times and tests",
+        JUNIT: "the tests in JUnit's format",
+        "console.log": "everything the serial console said",
+        "screenshot.png": "the screen after the tests",
+        "facts.json": "what the tests compared with",
+    }
+
+    def run(self, job: Job) -> None:
+        """Boot and test. Raises `BootFailed`, `BoxTestsFailed`, `NoBoxTests`; /out keeps console log and picture."""
+        options = self.options
+        images = sorted(job.inputs["image"].glob("*.iso"))
+        if len(images) != 1:
+            raise BootFailed(f"the image stage left {len(images)} .iso files, not one")
+        assert job.sandbox.root is not None
+        run = BoxTestRun(
+            guest=GuestOptions(images[0], options.medium, options.firmware, options.memory_mib, options.cpus),
+            tools_root=job.sandbox.root,
+            tests=job.inputs["tests"],
+            facts=self.facts(job.inputs),
+            results=job.output,
+            accel=options.accel,
+            timeout_seconds=options.timeout_seconds,
+            probe_cache=job.cache,
+        )
+        result = run_box_tests(run, job.log)
+        boot = result.boot
+        assert boot is not None
+        job.log(f"booted by {boot.firmware} in {boot.seconds_to_running} s under {boot.accelerator}: {boot.reason}")
+        job.log(f"{result.passed} box tests passed, {len(result.skipped)} skipped")
+
+    def facts(self, inputs: Mapping[str, Path]) -> Facts:
+        """What the image should hold, as the stages before say."""
+        options = self.options
+        release = (inputs["kernel"] / "release").read_text("utf-8").strip()
+        applied = (inputs["kernel"] / "applied").read_text("utf-8").splitlines()
+        return Facts(
+            name=options.name,
+            version=options.version,
+            flavour=options.flavour,
+            base=options.base_distribution,
+            kernel_release=release,
+            patch_set=applied[0] if applied else None,
+            symbols=requested_symbols([inputs[name] for name in options.config]),
+            installed=(*options.packages, f"linux-image-{release}"),
+            repository=repository_versions(inputs["repository"] / "repository"),
+        )

@@ -1,0 +1,53 @@
+"""This repository's own project in the user's store: what `make iso` builds here, shared by every test that needs it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+from distrobuild.cli.session import Session
+from distrobuild.engine.events import Event, Note, StageFinished, StageStarted, Stream
+from distrobuild.engine.store import Entry
+from distrobuild.plan.graph import Plan
+from distrobuild.plan.selection import Selection
+
+ROOT = Path(__file__).parents[2]
+BASE = os.environ.get("DISTROBUILD_BASE", "host")
+FLAVOUR = "vm"
+
+
+@functools.cache
+def session() -> Session:
+    """The project on the base that this machine reaches, in the quick flavour."""
+    return Session((ROOT / "distro.yaml",), (), BASE, FLAVOUR)
+
+
+@functools.cache
+def selection() -> Selection:
+    return session().select("ubuntu")
+
+
+@functools.cache
+def plan() -> Plan:
+    return session().plan(selection(), Stream(say))
+
+
+def say(event: Event) -> None:
+    """A cold build takes minutes: show that something happens (pytest -s)."""
+    match event:
+        case Note():
+            print(event.text, flush=True)
+        case StageStarted():
+            print(f"{event.stage} ...", flush=True)
+        case StageFinished():
+            print(f"{event.stage} done in {event.seconds:.0f} s", flush=True)
+
+
+@functools.cache
+def build(*stages: str) -> dict[str, Entry]:
+    """Build these stages (and what they need), from the store where they are unchanged."""
+    whole = plan()
+    goals = tuple(whole.find(stage) for stage in stages)
+    engine = session().engine(selection(), Stream(say))
+    return engine.build(Plan(whole.target, goals, whole.epoch, whole.architecture))

@@ -1,0 +1,98 @@
+"""The shipped patches and fragments against the real tree: all of it applies, and every symbol survives kconfig.
+
+DISTROBUILD_KERNEL_SOURCE names a folder with the linux-source package that the lock pins.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from distrobuild.formats import kconfig
+from distrobuild.formats.patch_series import read_series
+from distrobuild.manifest.models import Kernel
+from distrobuild.sandbox.sandbox import Sandbox
+from distrobuild.stages import kernel_config, kernel_source
+from distrobuild.stages.kernel_config import SymbolsLost
+from distrobuild.stages.kernel_make import TREE, Make
+from distrobuild.stages.stage import Job
+
+PROJECT = Path(__file__).parents[2]
+KERNEL = Kernel.model_validate(yaml.safe_load((PROJECT / "distro.yaml").read_text())["kernels"]["mlos-6.12"])
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, tools_root: Path) -> Job:
+    """A job whose /work/linux is the real tree with the shipped series applied."""
+    source = os.environ.get("DISTROBUILD_KERNEL_SOURCE")
+    if not source:
+        pytest.skip("DISTROBUILD_KERNEL_SOURCE names no kernel source")
+    folder = tmp_path_factory.mktemp("kernel")
+    for name in ("work", "output", "cache"):
+        (folder / name).mkdir()
+    inputs = {"source": Path(source)}
+    sandbox = Sandbox(root=tools_root, inputs=inputs, work=folder / "work", output=folder / "output", epoch=0)
+    job = Job(inputs, folder / "work", folder / "output", sandbox, print, 0, os.cpu_count() or 1, folder / "cache")
+    kernel_source.unpack(job, TREE)
+    kernel_source.apply_series(read_series(PROJECT / str(KERNEL.patches)), job.work / TREE, print)
+    return job
+
+
+def configure(job: Job, base: str, *texts: str) -> dict[str, str]:
+    fragments = [kconfig.parse_fragment(text, Path(f"{at}.config")) for at, text in enumerate(texts, start=1)]
+    kernel_config.configure(Make(job, "test", {}, ccache=False), job.work / TREE, base, fragments, {})
+    return kconfig.parse_config((job.work / TREE / ".config").read_text())
+
+
+@pytest.mark.parametrize("flavour", sorted(KERNEL.flavours))
+def test_every_symbol_of_a_shipped_flavour_survives(job: Job, flavour: str) -> None:
+    paths = [*KERNEL.config, *KERNEL.flavours[flavour].config]
+    config = configure(job, KERNEL.flavours[flavour].base_config, *((PROJECT / path).read_text() for path in paths))
+    assert config["MLOS"] == "y"
+    assert config["DEVTMPFS"] == "y"
+
+
+def test_an_all_no_base_leaves_out_what_no_fragment_names(job: Job) -> None:
+    config = configure(job, "allnoconfig", "CONFIG_64BIT=y\nCONFIG_NET=y\nCONFIG_INET=y\n")
+    assert config["INET"] == "y"
+    assert "IPV6" not in config  # default y, once INET makes it visible
+
+
+def test_a_later_fragment_wins_in_a_symbol_and_in_a_choice(job: Job) -> None:
+    config = configure(
+        job, "x86_64_defconfig", "CONFIG_HZ_1000=y\nCONFIG_FUSE_FS=y\n", "CONFIG_HZ_250=y\nCONFIG_FUSE_FS=m\n"
+    )
+    assert (config["HZ"], config["FUSE_FS"]) == ("250", "m")
+
+
+def test_two_members_of_a_choice_in_one_fragment_are_an_error(job: Job) -> None:
+    with pytest.raises(SymbolsLost, match="CONFIG_HZ_1000: wanted y, got n"):
+        configure(job, "x86_64_defconfig", "CONFIG_HZ_1000=y\nCONFIG_HZ_250=y\n")
+
+
+def test_every_symbol_that_cannot_be_set_is_listed_with_what_it_lacks(job: Job) -> None:
+    fragment = """\
+CONFIG_SCHED_CLASS_EXT=y
+CONFIG_E1000E=m
+# CONFIG_CRYPTO is not set
+CONFIG_EXT4=y
+# CONFIG_NTE is not set
+"""
+    with pytest.raises(SymbolsLost) as caught:
+        configure(job, "allnoconfig", "CONFIG_64BIT=y\nCONFIG_BLOCK=y\nCONFIG_EXT4_FS=y\n", fragment)
+    found = [(str(each.location), each.message) for each in caught.value.problems]
+    assert found[:4] == [
+        ("2.config:1:1", "CONFIG_SCHED_CLASS_EXT: wanted y, got n"),
+        ("2.config:2:1", "CONFIG_E1000E: wanted m, got n"),
+        ("2.config:3:1", "CONFIG_CRYPTO: wanted n, got y"),
+        ("2.config:4:1", "CONFIG_EXT4: wanted y, got n"),
+    ]
+    assert found[4][1].startswith("CONFIG_NTE is forbidden, but this tree has no such symbol")
+    hints = [each.hint or "" for each in caught.value.problems]
+    assert "`DEBUG_INFO_BTF` (DEBUG_INFO_BTF=n)" in hints[0]
+    assert "`ETHERNET` (ETHERNET=n)" in hints[1]
+    assert "selected by EXT4_FS=y" in hints[2]
+    assert "no such symbol" in hints[3]
