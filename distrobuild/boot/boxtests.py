@@ -67,7 +67,17 @@ class BoxTestRun:
     def command(self) -> list[str]:
         """The command line that runs the tests; it can be pasted into a shell."""
         command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(self.tests.absolute())]
-        command += ["-p", "no:cacheprovider", "-p", plugin.__name__, "-ra", "--tb=short", "-v"]
+        command += [
+            "--import-mode",
+            "importlib",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            plugin.__name__,
+            "-ra",
+            "--tb=short",
+            "-v",
+        ]
         command += ["--image", str(self.guest.image.absolute()), "--tools-root", str(self.tools_root.absolute())]
         command += ["--medium", self.guest.medium, "--firmware", self.guest.firmware, "--accel", self.accel]
         command += ["--memory", str(self.guest.memory_mib), "--cpus", str(self.guest.cpus)]

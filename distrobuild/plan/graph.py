@@ -13,10 +13,14 @@ from distrobuild.stages.stage import Stage
 
 @dataclass(frozen=True)
 class Tree:
-    """A file or folder that the user wrote. `name` is how messages call it (its path in the project)."""
+    """A file or folder that the user wrote. `name` is how messages call it (its path in the project).
+
+    A `secret` counts in the key by its digest, but no copy of it is ever made in the store.
+    """
 
     path: Path
     name: str
+    secret: bool = False
 
 
 @dataclass(frozen=True, eq=False)

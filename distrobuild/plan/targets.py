@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from distrobuild.boot.firmware import Firmware
+from distrobuild.boot.qemu import Medium
 from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock
-from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource
+from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource, Tests
 from distrobuild.plan.graph import Input, Node, Plan, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
 from distrobuild.plan.selection import Selection
+from distrobuild.stages.boot import BootOptions, BootStage
 from distrobuild.stages.customise import CustomiseOptions, CustomiseStage, SourceOptions, UserOptions
 from distrobuild.stages.deb import DebOptions, DebStage
 from distrobuild.stages.fetch import FetchOptions, FetchStage, File
@@ -23,14 +26,15 @@ from distrobuild.stages.squashfs import SquashfsOptions, SquashfsStage
 from distrobuild.stages.tools import ToolsOptions, ToolsStage
 from distrobuild.stages.verify import VerifyOptions, VerifyStage
 
-FIRMWARES = ("seabios", "ovmf")
+BOOTS = {Firmware.SEABIOS: Medium.CDROM, Firmware.OVMF: Medium.USB}
+"""Every path into the hybrid image is taken once: BIOS from a disc, UEFI from a stick."""
 KERNEL_ORG = "https://cdn.kernel.org/pub/linux/kernel"
 
 
 def plan_target(selection: Selection, lock: Lock) -> Plan:
     """The plan of a selection whose sections the lock all holds."""
     nodes = _Nodes(selection, lock)
-    goals = (nodes.iso,)
+    goals = nodes.boots or (nodes.iso,)
     return Plan(selection.name, goals, selection.manifest.epoch, selection.architecture)
 
 
@@ -80,7 +84,7 @@ class _Nodes:
         inputs: dict[str, Input] = {"debs/kernel": self.kernel}
         inputs |= {f"debs/{node.name.removeprefix('deb/')}": node for node in self.debs}
         if self.manifest.signing is not None:
-            inputs["key"] = self._tree(self.manifest.signing.key)
+            inputs["key"] = self._tree(self.manifest.signing.key, secret=True)
         options = RepositoryOptions(
             name=self.manifest.name,
             title=self.selection.title,
@@ -139,6 +143,34 @@ class _Nodes:
         }
         return Node("iso", IsoStage(options), inputs, self.tools)
 
+    @cached_property
+    def boots(self) -> tuple[Node, ...]:
+        """One boot for each firmware, with the medium that goes with it in practice; none without box tests."""
+        tests = self.selection.contents.tests
+        if tests is None:
+            return ()
+        return tuple(self._boot(tests, firmware, medium) for firmware, medium in BOOTS.items())
+
+    def _boot(self, tests: Tests, firmware: Firmware, medium: Medium) -> Node:
+        fragments = (*self.selection.kernel.config, *self.selection.kernel_flavour.config)
+        options = BootOptions(
+            firmware=firmware,
+            medium=medium,
+            memory_mib=tests.memory_mib,
+            cpus=tests.cpus,
+            timeout_seconds=tests.timeout_seconds,
+            name=self.manifest.name,
+            version=self.manifest.version,
+            flavour=self.selection.flavour,
+            base_distribution=self.selection.base.distribution,
+            config=tuple(fragment_input(path) for path in fragments),
+            packages=self.selection.contents.packages,
+        )
+        inputs: dict[str, Input] = {"image": self.iso, "kernel": self.kernel, "repository": self.repository}
+        inputs["tests"] = self._tree(tests.path)
+        inputs |= {fragment_input(path): self._tree(path) for path in fragments}
+        return Node(f"boot/{firmware}", BootStage(options), inputs, self.tools)
+
     def _squashfs(self, name: str, tree: Node, archive: str) -> Node:
         return Node(name, SquashfsStage(SquashfsOptions(archive=archive)), {"tree": tree}, self.tools)
 
@@ -192,5 +224,5 @@ class _Nodes:
         addresses = {package.sha256: package.url for package in packages}
         return Node(f"fetch/{name}", FetchStage(FetchOptions(files=files), addresses))
 
-    def _tree(self, path: str) -> Tree:
-        return Tree((self.selection.root / Path(path).expanduser()).absolute(), path)
+    def _tree(self, path: str, *, secret: bool = False) -> Tree:
+        return Tree((self.selection.root / Path(path).expanduser()).absolute(), path, secret)

@@ -66,6 +66,17 @@ def test_what_only_a_finished_stage_needed_is_not_built_again(engine: Engine, st
     assert run_names(seen) == []
 
 
+def test_no_copy_of_a_secret_is_left_in_the_store(engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    (folder / "key").write_text("a very secret key")
+    stage = CallStage("x", lambda job: None)
+    engine.build(plan(Node("sign", stage, {"tree": Tree(folder, "keys", secret=True)})))
+    (engine.store.root / "outputs").rename(tmp_path / "outputs")  # this test's stage does write it down
+    kept = [path for path in engine.store.root.rglob("*") if path.is_file() and b"very secret" in path.read_bytes()]
+    assert kept == []
+
+
 def test_independent_stages_run_at_the_same_time(engine: Engine) -> None:
     both = threading.Barrier(2, timeout=30)  # breaks, and fails the build, when only one of them runs
     nodes = [Node(name, CallStage(name, lambda _: both.wait() and None)) for name in ("one", "two")]
@@ -190,7 +201,8 @@ def die(job):
     (job.output / "text").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 first = write("first", "a")
-Engine(Store(Path({store!r})), "project", Stream(), 1).build(plan(Node("last", CallStage("b", die), {{"from/left": first}})))
+last = Node("last", CallStage("b", die), {{"from/left": first}})
+Engine(Store(Path({store!r})), "project", Stream(), 1).build(plan(last))
 """
 
 

@@ -1,0 +1,1 @@
+"""How fast and how big, as ratios against a named baseline of the same run."""

@@ -1,0 +1,104 @@
+"""Root file system and ISO: a small change against all of it, and all of it against live-build."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.measure import Ratio
+from distrobuild.cli.session import Session
+from distrobuild.engine.engine import Engine
+from distrobuild.engine.events import Stream
+from distrobuild.engine.store import Entry, Store
+from distrobuild.plan.key import keys
+from tests.stages import mlos
+from tests.stages.local_archive import SigningKey, write_archive
+
+TAKEN = ("fetch/", "tools", "kernel", "deb/", "repository")
+
+
+def overlay(folder: Path) -> Ratio:
+    """From one changed file of the overlay to the new ISO, over installing, packing and writing everything."""
+    (folder / "overlay/etc").mkdir(parents=True)
+    override = f"targets.ubuntu.overlay={_relative(folder / 'overlay')}"
+    session = Session((mlos.ROOT / "distro.yaml",), (override,), mlos.BASE, mlos.FLAVOUR)
+    store = Store(folder / "store")
+    times = []
+    for text in ("one", "two"):
+        (folder / "overlay/etc/benchmark").write_text(text)
+        start = time.monotonic()
+        build_image(session, store)
+        times.append(time.monotonic() - start)
+    return Ratio("overlay", times[1], times[0], "root file system, squashfs and ISO anew", "s", "15 s")
+
+
+def images(folder: Path) -> Ratio:
+    """Root file system and ISO from fetched packages, over live-build with the same packages on the same machine."""
+    start = time.monotonic()
+    entries = build_image(mlos.session(), Store(folder / "another store"))
+    ours = time.monotonic() - start
+    return Ratio("images", ours, _live_build(folder / "live-build", entries), "live-build", "s", "0.35")
+
+
+def build_image(session: Session, store: Store) -> Mapping[str, Entry]:
+    """Build up to the ISO in `store`, which gets kernel, tools and packages from the user's own."""
+    first = mlos.build("repository", "fetch/base")
+    plan = session.plan(session.select("ubuntu"), Stream()).without("boot")
+    for name, keyed in keys(plan).items():
+        place = store.root / "outputs" / keyed.key.removeprefix("sha256:")
+        if name.startswith(TAKEN) and name in first and not place.exists():
+            place.symlink_to(first[name].path)
+    return Engine(store, "benchmark", Stream(), cpus=2).build(plan)
+
+
+def _live_build(folder: Path, entries: Mapping[str, Entry]) -> float:
+    """Seconds that live-build needs for an ISO of the same packages, from a mirror in a folder."""
+    if shutil.which("lb") is None:
+        subprocess.run(["apt-get", "install", "--yes", "-qq", "live-build"], check=True, stdout=subprocess.DEVNULL)
+    folder.mkdir()
+    key = SigningKey.make(folder, "mirror")
+    debs = sorted(mlos.build("fetch/base")["fetch/base"].output.glob("*.deb"))
+    kernels = sorted((entries["kernel"].output / "debs").glob("linux-image-*.deb"))
+    suite = mlos.selection().base.suite
+    write_archive(folder / "mirror", {suite: {"main": [*debs, *kernels]}}, key)
+    work = folder / "work"
+    (work / "config/package-lists").mkdir(parents=True)
+    options = next(node for node in mlos.plan() if node.name == "rootfs").stage.options
+    names = [name for name in options.packages if not name.startswith(("mlos-", "linux-image-"))]
+    (work / "config/package-lists/same.list.chroot").write_text("\n".join(names) + "\n")
+    mirror = f"file://{folder}/mirror"
+    arguments = [
+        "--distribution",
+        suite,
+        "--mirror-bootstrap",
+        mirror,
+        "--mirror-chroot",
+        mirror,
+        "--mirror-binary",
+        mirror,
+    ]
+    arguments += ["--archive-areas", "main", "--security", "false", "--updates", "false", "--apt-recommends", "false"]
+    arguments += ["--linux-packages", kernels[0].name.split("_")[0], "--linux-flavours", "none", "--memtest", "none"]
+    arguments += [
+        "--apt-secure",
+        "false",
+        "--firmware-chroot",
+        "false",
+        "--firmware-binary",
+        "false",
+        "--cache",
+        "false",
+    ]
+    subprocess.run(["lb", "config", *arguments], cwd=work, check=True, stdout=subprocess.DEVNULL)
+    start = time.monotonic()
+    with (folder / "live-build.log").open("w") as log:
+        subprocess.run(["lb", "build"], cwd=work, check=True, stdout=log, stderr=subprocess.STDOUT)
+    return time.monotonic() - start
+
+
+def _relative(path: Path) -> str:
+    """A path of the manifest is relative to it."""
+    return "/".join([".."] * len(mlos.ROOT.parts[1:])) + str(path)

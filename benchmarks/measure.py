@@ -1,0 +1,48 @@
+"""A measured thing beside its baseline, and the table of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """`measured` over `baseline`, both in `unit`; `bar` is what the ratio or the measured value should stay below."""
+
+    name: str
+    measured: float
+    baseline: float
+    baseline_name: str
+    unit: str
+    bar: str
+
+    def __str__(self) -> str:
+        ratio = self.measured / self.baseline
+        return (
+            f"{self.name:10} {ratio:8.3f}  = {self.measured:8.2f} {self.unit} / {self.baseline:8.2f} {self.unit}"
+            f"  {self.baseline_name}; bar: {self.bar}"
+        )
+
+
+def seconds(command: Sequence[str | Path], *, cwd: Path, repeat: int = 1) -> float:
+    """The shortest of `repeat` runs of a command, in seconds; its output is dropped."""
+    times = []
+    for _ in range(repeat):
+        start = time.monotonic()
+        subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.monotonic() - start)
+    return min(times)
+
+
+def peak_mebibytes(command: Sequence[str | Path]) -> float:
+    """The largest resident size of a command run in this folder, in MiB."""
+    pid = os.posix_spawnp(str(command[0]), [str(word) for word in command], os.environ)
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), list(map(str, command)))
+    return usage.ru_maxrss / 1024

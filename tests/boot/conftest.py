@@ -1,0 +1,17 @@
+"""Box tests need a guest: without the plugin that boots one, a plain run of pytest leaves them out.
+
+`distrobuild test TARGET --image IMAGE`, or the boot stage of a build, runs them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+BOX_TESTS = Path(__file__).parent / "ubuntu"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    with_guest = config.pluginmanager.has_plugin("distrobuild-box-tests")
+    return True if collection_path == BOX_TESTS and not with_guest else None
