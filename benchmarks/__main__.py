@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
 from benchmarks.measure import Ratio, peak_mebibytes, seconds
-from tests.stages import mlos
+from tests import mlos
 
 DISTROBUILD = Path(sys.executable).with_name("distrobuild")
 BUILD = (DISTROBUILD, "build", "ubuntu", "--base", mlos.BASE, "--flavour", mlos.FLAVOUR)

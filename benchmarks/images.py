@@ -14,7 +14,7 @@ from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Stream
 from distrobuild.engine.store import Entry, Store
 from distrobuild.plan.key import keys
-from tests.stages import mlos
+from tests import mlos
 from tests.stages.local_archive import SigningKey, write_archive
 
 TAKEN = ("fetch/", "tools", "kernel", "deb/", "repository")

@@ -13,7 +13,7 @@ from distrobuild.engine.store import Store
 from distrobuild.plan.key import keys
 from distrobuild.sandbox.sandbox import Sandbox
 from distrobuild.stages.kernel import KernelStage
-from tests.stages import mlos
+from tests import mlos
 
 
 def kernel(folder: Path) -> Ratio:

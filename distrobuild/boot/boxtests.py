@@ -67,6 +67,7 @@ class BoxTestRun:
     def command(self) -> list[str]:
         """The command line that runs the tests; it can be pasted into a shell."""
         command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(self.tests.absolute())]
+        command += ["--confcutdir", str(self.tests.absolute())]
         command += [
             "--import-mode",
             "importlib",
@@ -123,7 +124,7 @@ def _pytest(run: BoxTestRun, log: Callable[[str], None]) -> tuple[int, Sequence[
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with subprocess.Popen(
         run.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
-        cwd=run.results, text=True, errors="replace",
+        cwd=run.tests, text=True, errors="replace",
     ) as process:  # fmt: skip
         # QEMU ends with its parent, which is pytest.
         limit = threading.Timer(run.timeout_seconds + TESTS_SECONDS, process.kill)

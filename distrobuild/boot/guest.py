@@ -41,6 +41,8 @@ START_SECONDS = 30.0
 """How long QEMU may take to connect to the console's socket."""
 LAST_WORDS_SECONDS = 2.0
 """How long a guest may go on printing after a panic before it is ended."""
+MENU_SECONDS = 2.0
+"""How long Enter is pressed after the boot menu's first line."""
 POWER_OFF_SECONDS = 120.0
 
 
@@ -113,6 +115,7 @@ class Guest:
         deadline = self._started + timeout_seconds
         while (client := login.log_in(self._port, self._key)) is None:
             self._check_alive()
+            self._choose_first_entry()
             if time.monotonic() > deadline:
                 raise self._never_booted(f"it did not answer by ssh within {timeout_seconds:g} s")
             time.sleep(POLL_SECONDS)
@@ -201,7 +204,7 @@ class Guest:
             threading.Timer(LAST_WORDS_SECONDS, self._process.kill).start()
 
     def _check_alive(self) -> None:
-        """Raise `GuestNeverBooted` if the boot has come to a dead end; skip the boot menu's count-down."""
+        """Raise `GuestNeverBooted` if the boot has come to a dead end."""
         if (finding := self.console.fatal) is not None:
             time.sleep(LAST_WORDS_SECONDS)
             raise self._never_booted(str(finding))
@@ -209,12 +212,17 @@ class Guest:
             status = self.monitor.status
             if status != "running":
                 raise self._never_booted(f"the machine stopped ({status}): {self._qemu_said()}")
-            if self.console.milestone < Milestone.KERNEL:
-                self.monitor.press("ret")
         except MonitorFailed:
             self._process.wait(START_SECONDS)
             reason = self.monitor.shutdown_reason() or self._qemu_said()
             raise self._never_booted(f"QEMU ended with status {self._process.returncode}: {reason}") from None
+
+    def _choose_first_entry(self) -> None:
+        """Press Enter when the boot menu has come up. Not for long: the same keyboard is a login's later."""
+        shown = self.milestones.get(Milestone.BOOT_LOADER)
+        now = time.monotonic() - self._started
+        if shown is not None and self.console.milestone is Milestone.BOOT_LOADER and now < shown + MENU_SECONDS:
+            self.monitor.press("ret")
 
     def _system_state(self, client: paramiko.SSHClient, deadline: float, timeout_seconds: float) -> str:
         """Ask systemd until it has finished the boot; it answers at the latest at `deadline`."""

@@ -30,37 +30,6 @@ NEVER_BOOTED = 10
 """Exit status of pytest when there is no guest to test; pytest's own are 0 to 5."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The machine to boot, and where results go."""
-    add = parser.getgroup("distrobuild", "box tests").addoption
-    add("--image", type=Path, help="image to boot")
-    add("--tools-root", type=Path, help="tools root that supplies QEMU and the firmware")
-    for name, kind, default in (
-        ("medium", Medium, Medium.CDROM),
-        ("firmware", Firmware, Firmware.SEABIOS),
-        ("accel", AcceleratorChoice, AcceleratorChoice.AUTO),
-    ):
-        add(f"--{name}", type=kind, default=default, choices=[choice.value for choice in kind])
-    add("--memory", type=int, default=2048, metavar="MIB", help="memory of the guest in MiB")
-    add("--cpus", type=int, default=2, help="processors of the guest")
-    add("--boot-timeout", type=float, default=600.0, metavar="SECONDS", help="how long the guest may take to boot")
-    add("--facts", type=Path, help="JSON file with what should stand in the image")
-    add("--results", type=Path, help="folder for console log, screenshot and result.json")
-    add("--probe-cache", type=Path, help="folder that remembers whether KVM works")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark, and keep the results."""
-    config.addinivalue_line("markers", "shutdown: turns the guest off; runs after all other tests")
-    config.pluginmanager.register(BoxTests(config), "distrobuild-box-tests")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that turn the guest off at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("shutdown") is not None)
-
-
 class BoxTests:
     """The one guest of a run, and what came of it."""
 
@@ -73,29 +42,18 @@ class BoxTests:
         self._boot: BootFigures | None = None
         self._error: Failure | None = None
 
-    @pytest.fixture(scope="session")
-    def guest(self) -> Iterator[Guest]:
-        """The guest, booted once for all tests."""
+    def boot(self) -> Iterator[Guest]:
+        """Boot, hand out the guest, and take a picture of the screen as the tests left it."""
         try:
             with self._guest() as guest:
                 guest.wait_until_running(self._config.getoption("boot_timeout"))
                 self._boot = BootFigures.of(guest)
                 yield guest
-                self._take_picture(guest)
+                with contextlib.suppress(MonitorFailed):
+                    guest.screenshot()
         except DistrobuildError as error:
             self._error = Failure(kind=type(error).__name__, message=error.message, hint=error.hint)
             pytest.exit(str(error), returncode=NEVER_BOOTED)
-
-    @pytest.fixture(scope="session")
-    def host(self, guest: Guest) -> Host:
-        """The guest as testinfra sees it, logged in as root."""
-        return guest.host
-
-    @pytest.fixture(scope="session")
-    def facts(self) -> Facts:
-        """What the build says should stand in the image."""
-        path = self._config.getoption("facts")
-        return Facts.model_validate_json(path.read_bytes()) if path else Facts()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test."""
@@ -145,7 +103,57 @@ class BoxTests:
         accelerator = choose(option("accel"), tools_root, option("probe_cache"))
         return Guest(options, tools_root, self._results, accelerator)
 
-    def _take_picture(self, guest: Guest) -> None:
-        """Keep the screen of a guest that is still on, as the tests left it."""
-        with contextlib.suppress(MonitorFailed):
-            guest.screenshot()
+
+BOX_TESTS = pytest.StashKey[BoxTests]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The machine to boot, and where results go."""
+    add = parser.getgroup("distrobuild", "box tests").addoption
+    add("--image", type=Path, help="image to boot")
+    add("--tools-root", type=Path, help="tools root that supplies QEMU and the firmware")
+    for name, kind, default in (
+        ("medium", Medium, Medium.CDROM),
+        ("firmware", Firmware, Firmware.SEABIOS),
+        ("accel", AcceleratorChoice, AcceleratorChoice.AUTO),
+    ):
+        add(f"--{name}", type=kind, default=default, choices=[choice.value for choice in kind])
+    add("--memory", type=int, default=2048, metavar="MIB", help="memory of the guest in MiB")
+    add("--cpus", type=int, default=2, help="processors of the guest")
+    add("--boot-timeout", type=float, default=600.0, metavar="SECONDS", help="how long the guest may take to boot")
+    add("--facts", type=Path, help="JSON file with what should stand in the image")
+    add("--results", type=Path, help="folder for console log, screenshot and result.json")
+    add("--probe-cache", type=Path, help="folder that remembers whether KVM works")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark, and keep the results."""
+    config.addinivalue_line("markers", "shutdown: turns the guest off; runs after all other tests")
+    config.stash[BOX_TESTS] = BoxTests(config)
+    config.pluginmanager.register(config.stash[BOX_TESTS], "distrobuild-box-tests")
+
+
+@pytest.fixture(scope="session")
+def guest(pytestconfig: pytest.Config) -> Iterator[Guest]:
+    """The guest, booted once for all tests."""
+    box_tests: BoxTests = pytestconfig.stash[BOX_TESTS]
+    yield from box_tests.boot()
+
+
+@pytest.fixture(scope="session")
+def host(guest: Guest) -> Host:
+    """The guest as testinfra sees it, logged in as root."""
+    return guest.host
+
+
+@pytest.fixture(scope="session")
+def facts(pytestconfig: pytest.Config) -> Facts:
+    """What the build says should stand in the image."""
+    path = pytestconfig.getoption("facts")
+    return Facts.model_validate_json(path.read_bytes()) if path else Facts()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that turn the guest off at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("shutdown") is not None)

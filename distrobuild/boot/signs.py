@@ -14,11 +14,12 @@ class Milestone(IntEnum):
     """How far a boot has come, by what the console says."""
 
     STARTED = 0
-    BOOT_LOADER = 1
-    KERNEL = 2
-    INITRAMFS = 3
-    SYSTEMD = 4
-    LOGIN = 5
+    FIRMWARE = 1
+    BOOT_LOADER = 2
+    KERNEL = 3
+    INITRAMFS = 4
+    SYSTEMD = 5
+    LOGIN = 6
 
     def __str__(self) -> str:
         return MILESTONES[self]
@@ -26,6 +27,7 @@ class Milestone(IntEnum):
 
 MILESTONES = {
     Milestone.STARTED: "QEMU, the console was silent",
+    Milestone.FIRMWARE: "the firmware",
     Milestone.BOOT_LOADER: "the boot loader",
     Milestone.KERNEL: "the kernel",
     Milestone.INITRAMFS: "the initramfs",
@@ -39,7 +41,8 @@ SIGNS_OF_PROGRESS = (
     (Milestone.INITRAMFS, r"Run /init as init process|^Loading, please wait|^Begin: |running in initrd"),
     # The boot loader leaves the cursor anywhere: the kernel's first line need not begin a line.
     (Milestone.KERNEL, r"\[ +\d+\.\d+\] Linux version "),
-    (Milestone.BOOT_LOADER, r"GNU GRUB|^BdsDxe: (loading|starting)"),
+    (Milestone.BOOT_LOADER, r"GNU GRUB"),
+    (Milestone.FIRMWARE, r"^BdsDxe: (loading|starting)"),
 )
 
 

@@ -106,7 +106,8 @@ def _result(entry: Entry) -> dict[str, Any]:
 
 def _proof(name: str, entry: Entry) -> str:
     result = _result(entry)
+    boot = result["boot"]
     return (
-        f"{name}: {result['passed']} box tests passed, running after {result['seconds_to_running']:.0f} s "
-        f"({result['accelerator']})"
+        f"{name}: {result['passed']} box tests passed, "
+        f"running after {boot['seconds_to_running']:.0f} s under {boot['accelerator']}"
     )

@@ -10,7 +10,7 @@ from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock, Request, Section
 from distrobuild.manifest.models import AptSource, DistributionName
 from distrobuild.manifest.package import Package, load_package, on_base
-from distrobuild.plan.resolve import resolve
+from distrobuild.plan.resolve import Resolver
 from distrobuild.plan.selection import Selection
 from distrobuild.stages.tools import PROGRAMS
 
@@ -86,23 +86,19 @@ def make(lock: Lock, selection: Selection, *, update: str | None = None, update_
     """
     sections = dict(lock.sections)
     known = False
-    for name, wanted in wanted_sections(selection).items():
-        old = sections.get(name)
-        versions = {} if old is None else {package.package: package.version for package in old.packages}
-        concerned = update is not None and (update == name or update in versions)
-        known = known or concerned
-        if old is not None and old.request == wanted.request and not (update_all or concerned):
-            continue
-        if update_all or update == name:
-            versions = {}
-        elif update is not None:
-            versions.pop(update, None)
-        sections[name] = resolve(
-            wanted.request,
-            architecture=selection.architecture,
-            keyring=wanted.keyring,
-            keep=versions,
-        )
+    with Resolver(selection.architecture) as resolver:
+        for name, wanted in wanted_sections(selection).items():
+            old = sections.get(name)
+            versions = {} if old is None else {package.package: package.version for package in old.packages}
+            concerned = update is not None and (update == name or update in versions)
+            known = known or concerned
+            if old is not None and old.request == wanted.request and not (update_all or concerned):
+                continue
+            if update_all or update == name:
+                versions = {}
+            elif update is not None:
+                versions.pop(update, None)
+            sections[name] = resolver.resolve(wanted.request, wanted.keyring, versions)
     if update is not None and not known:
         raise StaleLock(f"nothing in the lock is called `{update}`", hint="name a section or a package of it")
     return Lock(sections=sections)

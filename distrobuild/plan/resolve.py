@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest.distributions import DISTRIBUTIONS, Distribution
@@ -38,28 +39,46 @@ def repositories(request: Request, keyring: str | None) -> tuple[Repository, ...
     return tuple(found)
 
 
-def resolve(
-    request: Request,
-    *,
-    architecture: str,
-    keyring: str | None = None,
-    keep: Mapping[str, str] | None = None,
-) -> Section:
-    """What a request resolves to now.
+class Resolver:
+    """Resolves requests; an archive that several of them name is read once. A context manager."""
 
-    `keep` maps packages to versions that should stay while the archive has them. Raises `ArchiveUnreachable`, `UntrustedArchive`, `UnknownPackage`, `UnsatisfiableRequest`.
-    """
-    places = repositories(request, keyring)
-    name = f"{DISTRIBUTIONS[DistributionName(request.distribution)].title} {request.suite}"
-    with tempfile.TemporaryDirectory(prefix="distrobuild-") as folder:
-        archive = Archive(name, places, architecture, Path(folder))
-        archive.update(request.snapshot)
+    def __init__(self, architecture: str) -> None:
+        self.architecture = architecture
+        self._archives: dict[tuple[object, ...], Archive] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="distrobuild-")
+
+    def __enter__(self) -> Resolver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+    def resolve(self, request: Request, keyring: str | None = None, keep: Mapping[str, str] | None = None) -> Section:
+        """What a request resolves to now.
+
+        `keep` maps packages to versions that should stay while the archive has them. Raises
+        `ArchiveUnreachable`, `UntrustedArchive`, `UnknownPackage`, `UnsatisfiableRequest`.
+        """
+        places = repositories(request, keyring)
+        archive = self._archive(request, places)
         archive.pin(keep or {})
         if request.dependencies:
             packages = archive.resolve([*ESSENTIAL, *request.install])
         else:
             packages = [archive.download(package) for package in request.install]
-    return Section(request=request, repositories=places, packages=tuple(packages))
+        return Section(request=request, repositories=places, packages=tuple(packages))
+
+    def _archive(self, request: Request, places: tuple[Repository, ...]) -> Archive:
+        known = (places, request.snapshot)
+        if known not in self._archives:
+            name = f"{DISTRIBUTIONS[DistributionName(request.distribution)].title} {request.suite}"
+            state = Path(self._folder.name) / str(len(self._archives))
+            archive = Archive(name, places, self.architecture, state)
+            archive.update(request.snapshot)
+            self._archives[known] = archive
+        return self._archives[known]
 
 
 def _keyring(table: Distribution, named: str | None) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from distrobuild.sandbox.sandbox import Sandbox
 from distrobuild.stages.stage import Job
-from tests.stages import mlos
+from tests import mlos
 
 EPOCH = 1767225600
 """2026-01-01, the manifest's default."""

@@ -15,7 +15,7 @@ from distrobuild.engine.events import Stream
 from distrobuild.engine.store import Store
 from distrobuild.formats.tree_digest import file_digest
 from distrobuild.plan.key import keys
-from tests.stages import mlos
+from tests import mlos
 
 TAKEN = ("fetch/", "tools", "kernel")
 """Stages that take minutes, or fetch, and are compared elsewhere: the second build takes them from the first."""

@@ -8,7 +8,7 @@ import pytest
 
 from distrobuild.manifest.lock import Request, Section
 from distrobuild.plan.archive import ArchiveUnreachable, UnknownPackage, UnsatisfiableRequest, UntrustedArchive
-from distrobuild.plan.resolve import resolve
+from distrobuild.plan.resolve import Resolver
 from tests.stages.local_archive import SigningKey, make_deb, write_archive
 
 
@@ -37,7 +37,8 @@ class Archive:
         request = Request(
             distribution="ubuntu", suite="noble", snapshot=None, mirror=f"file://{self.folder}", install=packages
         )
-        return resolve(request, architecture="amd64", keyring=str(self.key.keyring), keep=keep)
+        with Resolver("amd64") as resolver:
+            return resolver.resolve(request, str(self.key.keyring), keep)
 
     def versions(self, *packages: str, keep: dict[str, str] | None = None) -> dict[str, str]:
         return {package.package: package.version for package in self.resolve(*packages, keep=keep).packages}
@@ -108,6 +109,6 @@ def test_an_archive_that_does_not_answer_is_named_with_the_base_that_would_work(
     request = Request(
         distribution="ubuntu", suite="noble", snapshot=None, mirror="http://127.0.0.1:9/ubuntu", install=("tool",)
     )
-    with pytest.raises(ArchiveUnreachable, match="127.0.0.1:9") as error:
-        resolve(request, architecture="amd64", keyring=str(archive.key.keyring))
+    with Resolver("amd64") as resolver, pytest.raises(ArchiveUnreachable, match="127.0.0.1:9") as error:
+        resolver.resolve(request, str(archive.key.keyring))
     assert "--base host" in str(error.value.hint)

@@ -17,7 +17,7 @@ from distrobuild.formats.root_tar import RootTar
 from distrobuild.manifest.lock import read_lock, write_lock
 from distrobuild.plan.key import keys
 from distrobuild.plan.locking import TOOLS, kernel_section
-from tests.stages import mlos
+from tests import mlos
 from tests.stages.local_archive import SigningKey, make_deb, write_archive
 
 

@@ -10,7 +10,7 @@ from testinfra.host import Host
 from distrobuild.boot.facts import Facts
 
 FOR_EVERYBODY = re.compile(
-    r"/dev/(null|zero|full|random|urandom|tty|ptmx|pts/ptmx|fuse|net/tun|vsock|vhost-vsock|kvm|userfaultfd)"
+    r"/dev/(null|zero|full|random|urandom|tty|ptmx|pts/ptmx|fuse|net/tun|vsock|vhost-vsock|kvm|vfio/vfio|userfaultfd)"
 )
 """Devices that are made to be shared: they hand out data of their own, or keep users apart in the kernel."""
 

@@ -16,6 +16,10 @@ fi
 
 chroot "$root" systemctl enable systemd-networkd.service systemd-resolved.service ssh-host-keys.service
 
+# The caches below /etc and /var fit these packages; a machine need not make them again on its first start
+# (systemd-update-done.service(8); the archive gives these files the same time as /usr).
+touch "$root"/etc/.updated "$root"/var/.updated
+
 # Each machine makes its own.
 rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/lib/systemd/random-seed "$root"/var/lib/systemd/credential.secret
 rm -f "$root"/etc/ssl/private/ssl-cert-snakeoil.key "$root"/etc/ssl/certs/ssl-cert-snakeoil.pem

@@ -12,7 +12,7 @@ from distrobuild.engine.store import Entry
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.selection import Selection
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 BASE = os.environ.get("DISTROBUILD_BASE", "host")
 FLAVOUR = "vm"
 
