@@ -1,4 +1,4 @@
-"""This repository's own project in the user's store: what `make iso` builds here, shared by every test that needs it."""
+"""The project of this repository in the user's store: what `make iso` builds, for every test that needs it."""
 
 from __future__ import annotations
 

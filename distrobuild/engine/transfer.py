@@ -37,7 +37,7 @@ def export(store: Store, keys: Iterable[str], files: Iterable[str], place: Path)
 
 
 def import_(store: Store, place: Path) -> int:
-    """Take what `export` wrote into the store, each entry only if it is intact; return how many. Raises `BadArchive`."""
+    """Take what `export` wrote into the store, intact entries only; return how many. Raises `BadArchive`."""
     scratch = store.root / "scratch" / uuid.uuid4().hex
     scratch.mkdir()
     try:

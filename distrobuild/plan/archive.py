@@ -1,4 +1,4 @@
-"""An apt archive seen through the host's own apt, with a private state: signatures verified, nothing of the host touched."""
+"""An apt archive, read by the host's own apt with a private state: signatures verified, nothing of the host touched."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _by_name(values: list[Any]) -> dict[str, Any]:
 
 def _stem(name: str) -> str:
     """`gcc-14_14.2.0-19_amd64.deb` is `gcc-14` in every version."""
-    return name.split("_")[0] if name.endswith(".deb") else name
+    return name.partition("_")[0] if name.endswith(".deb") else name
 
 
 def _short(value: Any) -> str:

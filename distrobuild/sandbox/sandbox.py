@@ -150,7 +150,7 @@ class Sandbox:
         for entry in sorted(root.iterdir()):
             place = f"/{entry.name}"
             if entry.is_symlink():
-                mounts += ["--symlink", os.readlink(entry), place]
+                mounts += ["--symlink", str(entry.readlink()), place]
             elif entry.name in (HOST_FOLDERS if self.root is None else ROOT_FOLDERS):
                 mounts += ["--ro-bind", str(entry), place]
         mounts += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp"]

@@ -15,7 +15,6 @@ from distrobuild.engine.store import Store
 from distrobuild.errors import DistrobuildError
 from distrobuild.plan.graph import Node, Tree
 from distrobuild.stages.stage import Job
-
 from tests.unit.engine.small_stages import CallStage, plan, write
 
 
