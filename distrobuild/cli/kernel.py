@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from distrobuild.cli.session import Session, console, project_options
+from distrobuild.engine.events import Stream
 from distrobuild.engine.kernel_refresh import Report, refresh_series, write_series
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats.patch_refresh import Fit
-from distrobuild.manifest.loader import load
+from distrobuild.plan.graph import Plan, Tree
 
 COLOURS = {Fit.CLEAN: "green", Fit.OFFSET: "cyan", Fit.FUZZ: "yellow", Fit.UPSTREAM: "blue", Fit.CONFLICT: "red"}
-MANIFEST = "distro.yaml"
 PATH = click.Path(exists=True, path_type=Path)
 
 
@@ -26,34 +27,50 @@ def command() -> None:
 
 @command.command()
 @click.argument("kernel", required=False)
-@click.option("-f", "--file", "manifest", type=PATH, default=Path(MANIFEST), show_default=True, help="The manifest.")
-@click.option("--source", type=PATH, required=True, help="Kernel source: tree, tarball or linux-source package.")
+@click.option("--source", type=PATH, help="Another source than the locked one: tree, tarball or linux-source package.")
 @click.option("--write", is_flag=True, help="Rewrite the patches that moved; otherwise only report.")
-def refresh(kernel: str | None, manifest: Path, source: Path, write: bool) -> None:
-    """Fit the patch series of KERNEL (default: the only one) onto a kernel source, and report on each patch.
+@project_options
+def refresh(session: Session, kernel: str | None, source: Path | None, write: bool) -> None:
+    """Fit the patch series of KERNEL (default: the only one) onto its locked source, and report on each patch.
 
     Exits with 1 if a patch conflicts.
     """
-    folder = _series_folder(manifest, kernel)
-    report = refresh_series(folder, source)
-    console = Console()
-    _print(console, report)
+    name, patches = _series(session, kernel)
+    folder = session.loaded.root / patches
+    report = refresh_series(folder, source or _locked_source(session, name))
+    screen = console()
+    _print(screen, report)
     if write:
         for path in write_series(folder, report):
-            console.print(f"wrote {path}", soft_wrap=True)
+            screen.print(f"wrote {path}", soft_wrap=True)
     if report.conflicts:
         raise click.exceptions.Exit(1)
 
 
-def _series_folder(manifest: Path, kernel: str | None) -> Path:
-    loaded = load([manifest], [])
-    kernels = {name: each.patches for name, each in loaded.manifest.kernels.items() if each.patches}
+def _series(session: Session, kernel: str | None) -> tuple[str, str]:
+    """Name and patch folder of the kernel that is meant."""
+    kernels = {name: each.patches for name, each in session.loaded.manifest.kernels.items() if each.patches}
     if kernel is None and len(kernels) == 1:
         kernel = next(iter(kernels))
-    if kernel not in kernels:
-        what = f"no kernel `{kernel}` with patches in {manifest}" if kernel else "which kernel?"
+    if kernel is None or kernel not in kernels:
+        what = f"no kernel `{kernel}` has patches" if kernel else "several kernels have patches: which one?"
         raise DistrobuildError(what, hint=f"kernels with patches: {', '.join(kernels) or 'none'}")
-    return loaded.root / str(kernels[kernel])
+    return kernel, kernels[kernel]
+
+
+def _locked_source(session: Session, kernel: str) -> Path:
+    """The kernel's source, fetched where the store lacks it."""
+    targets = session.loaded.manifest.targets
+    target = next((name for name, each in targets.items() if each.kernel == kernel), None)
+    if target is None:
+        raise DistrobuildError(f"no target boots the kernel `{kernel}`", hint="name its source by `--source`")
+    selection = session.select(target)
+    whole = session.plan(selection, Stream())
+    bound = whole.find("kernel").inputs["source"]
+    if isinstance(bound, Tree):
+        return bound.path
+    plan = Plan(target, (bound,), whole.epoch, whole.architecture)
+    return session.engine(selection, Stream()).build(plan)[bound.name].output
 
 
 def _print(console: Console, report: Report) -> None:
