@@ -155,7 +155,7 @@ def run_probe(accelerator: Accelerator, tools_root: Path) -> Probe:
 
 def _guest(accelerator: Accelerator) -> list[str]:
     return [
-        *(QEMU, "-no-user-config", "-nodefaults", "-machine", "q35", "-m", "64M", "-display", "none"),
+        *(QEMU, "-no-user-config", "-nodefaults", "-machine", "q35", "-m", "64M", "-display", "none", "-no-reboot"),
         *("-accel", accelerator.argument, "-cpu", PROCESSORS[accelerator.kind], "-kernel", "/work/probe"),
         *("-chardev", "stdio,id=steps", "-device", "isa-debugcon,iobase=0xe9,chardev=steps"),
         *("-device", "isa-debug-exit,iobase=0xf4,iosize=4"),

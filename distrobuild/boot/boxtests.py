@@ -22,6 +22,8 @@ JUNIT = "junit.xml"
 TESTS_SECONDS = 1200.0
 """How long all tests together may take once the guest runs; a hung one must not hold a build for ever."""
 TAIL_LINES = 30
+NO_TESTS = 5
+"""pytest's exit status when it has found no test."""
 
 
 class BootFailed(DistrobuildError):
@@ -40,11 +42,11 @@ class BoxTestsFailed(DistrobuildError):
 
 
 class BoxTestsBroken(DistrobuildError):
-    """pytest itself did not come to its end: a test hung, or it was ended from outside."""
+    """The tests could not be read, or did not come to their end."""
 
 
 class NoBoxTests(DistrobuildError):
-    """No test was found, or the tests could not be read."""
+    """Nothing was proven: there is no test, or none that looks at the guest."""
 
 
 @dataclass(frozen=True)
@@ -97,22 +99,28 @@ class BoxTestRun:
 def run_box_tests(run: BoxTestRun, log: Callable[[str], None]) -> Result:
     """Boot and test; every line of pytest goes to `log`.
 
-    Raises `BootFailed` if there was no guest, `BoxTestsFailed` if a test failed, `NoBoxTests` if there was none.
+    Raises `BootFailed` if there was no guest, `BoxTestsFailed` if a test failed, `NoBoxTests` if nothing was tested,
+    `BoxTestsBroken` if pytest did not come to its end.
     """
     run.results.mkdir(parents=True, exist_ok=True)
     run.facts_file.write_text(run.facts.model_dump_json(indent=2) + "\n", "utf-8")
     outcome = run.results / result.FILE
     outcome.unlink(missing_ok=True)
     status, tail = _pytest(run, log)
+    said = "\n".join(tail)
     if not outcome.exists():
-        raise NoBoxTests(f"no box test ran in {run.tests} (pytest ended with {status}):\n" + "\n".join(tail))
+        raise BoxTestsBroken(f"pytest ended with {status}:\n{said}")
     found = Result.model_validate_json(outcome.read_bytes())
     if found.error is not None:
         raise BootFailed(found.error.message, hint=found.error.hint)
     if found.failed:
         raise BoxTestsFailed(found)
+    if status == NO_TESTS:
+        raise NoBoxTests(f"there is no box test in {run.tests}" + (f" for `{run.select}`" if run.select else ""))
     if status != 0:
-        raise BoxTestsBroken(f"pytest ended with {status}:\n" + "\n".join(tail))
+        raise BoxTestsBroken(f"pytest ended with {status}:\n{said}")
+    if found.boot is None:
+        raise NoBoxTests(f"no test in {run.tests} looked at the guest", hint="a box test takes the fixture `host`")
     return found
 
 

@@ -6,7 +6,6 @@ line by line with pexpect; a guest whose console nobody reads would come to a ha
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections import deque
@@ -24,11 +23,6 @@ TAIL_LINES = 40
 QUIET_SECONDS = 0.5
 """A line without end (a prompt) counts as said when nothing has followed for so long."""
 
-EVENTS: list[re.Pattern[bytes] | type[pexpect.TIMEOUT] | type[pexpect.EOF]] = [
-    re.compile(rb"[^\n]*\n"),
-    pexpect.TIMEOUT,
-    pexpect.EOF,
-]
 END_OF_LINE, QUIET, CLOSED = range(3)
 
 if TYPE_CHECKING:
@@ -104,8 +98,9 @@ class Console:
 
     def _read(self) -> None:
         seen = ""
-        while (event := self._line.expect_list(EVENTS)) != CLOSED:
-            said = plain(_text(self._line.after if event == END_OF_LINE else self._line.buffer))
+        # A fixed string is looked for in what is new only; a pattern would read a long line again and again.
+        while (event := self._line.expect_exact([b"\n", pexpect.TIMEOUT, pexpect.EOF])) != CLOSED:
+            said = plain(_text(self._line.before))
             if event == END_OF_LINE or said != seen:
                 self._examine(said, whole=event == END_OF_LINE)
             seen = said

@@ -267,5 +267,6 @@ class Guest:
         after = f", reached after {self.milestones[milestone]:.1f} s" if milestone in self.milestones else ""
         facts = [f"{what}: {reason}", f"  accelerator: {self.accelerator}", f"  last seen: {milestone}{after}"]
         facts += [f"  on the console: {finding}" for finding in self.findings]
-        facts += [f"  console log: {self.console.log}, which ends:", *(f"    {line}" for line in self.console.tail)]
+        # By name only: the folder moves when a failed stage is kept.
+        facts += [f"  {self.console.log.name} ends:", *(f"    {line}" for line in self.console.tail)]
         return "\n".join(facts), self.console.log

@@ -43,14 +43,16 @@ class BoxTests:
         self._error: Failure | None = None
 
     def boot(self) -> Iterator[Guest]:
-        """Boot, hand out the guest, and take a picture of the screen as the tests left it."""
+        """Boot, take a picture of the screen, whether it went well or not, and hand out the guest."""
         try:
             with self._guest() as guest:
-                guest.wait_until_running(self._config.getoption("boot_timeout"))
+                try:
+                    guest.wait_until_running(self._config.getoption("boot_timeout"))
+                finally:
+                    with contextlib.suppress(MonitorFailed):
+                        guest.screenshot()
                 self._boot = BootFigures.of(guest)
                 yield guest
-                with contextlib.suppress(MonitorFailed):
-                    guest.screenshot()
         except DistrobuildError as error:
             self._error = Failure(kind=type(error).__name__, message=error.message, hint=error.hint)
             pytest.exit(str(error), returncode=NEVER_BOOTED)
@@ -66,11 +68,10 @@ class BoxTests:
 
     def pytest_sessionfinish(self) -> None:
         """Write result.json."""
-        if self._boot is not None or self._error is not None:
-            result = Result(
-                boot=self._boot, error=self._error, passed=self._passed, skipped=self._skipped, failed=self._failures
-            )
-            (self._results / FILE).write_text(result.model_dump_json(indent=2) + "\n", "utf-8")
+        result = Result(
+            boot=self._boot, error=self._error, passed=self._passed, skipped=self._skipped, failed=self._failures
+        )
+        (self._results / FILE).write_text(result.model_dump_json(indent=2) + "\n", "utf-8")
 
     def pytest_unconfigure(self) -> None:
         """Remove results that nobody asked for."""

@@ -48,9 +48,9 @@ class GuestOptions:
 
 
 def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
-    """The machine without its console: processors, memory, medium, entropy. Nothing that was not asked for."""
+    """The machine without its console: processors, memory, medium, entropy. Nothing else, not even empty SATA ports."""
     media = "cdrom" if options.medium is Medium.CDROM else "disk"
-    arguments = [QEMU, "-no-user-config", "-nodefaults", "-machine", "q35"]
+    arguments = [QEMU, "-no-user-config", "-nodefaults", "-machine", "q35,sata=off"]
     arguments += ["-accel", accelerator.argument, "-cpu", PROCESSORS[accelerator.kind]]
     arguments += ["-smp", str(options.cpus), "-m", f"{options.memory_mib}M"]
     # The stick of a stranger is never written to: a live medium must do without, so the drive is read-only for all.

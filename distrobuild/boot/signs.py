@@ -36,7 +36,7 @@ MILESTONES = {
 }
 
 SIGNS_OF_PROGRESS = (
-    (Milestone.LOGIN, r"^\S+ login:( |$)"),
+    (Milestone.LOGIN, r"^(?!Last )\S+ login:( |$)"),
     (Milestone.SYSTEMD, r"systemd\[1\]: (Detected|Hostname|Queued)|^Welcome to |^\[  OK  \] "),
     (Milestone.INITRAMFS, r"Run /init as init process|^Loading, please wait|^Begin: |running in initrd"),
     # The boot loader leaves the cursor anywhere: the kernel's first line need not begin a line.

@@ -90,13 +90,12 @@ def _names(lines: Iterable[str]) -> set[str]:
 
 def _joined(lines: Iterable[str], person: Person) -> tuple[str, ...]:
     """The lines of group or gshadow (members are the last field of both) with the person in their groups."""
-    result = []
-    for line in lines:
-        head, colon, members = line.rpartition(":")
-        if line.partition(":")[0] in person.groups:
-            line = head + colon + ",".join([*filter(None, members.split(",")), person.name])
-        result.append(line)
-    return tuple(result)
+    return tuple(_with_member(line, person.name) if line.partition(":")[0] in person.groups else line for line in lines)
+
+
+def _with_member(line: str, name: str) -> str:
+    head, colon, members = line.rpartition(":")
+    return head + colon + ",".join([*filter(None, members.split(",")), name])
 
 
 def _subordinate(lines: Iterable[str], name: str) -> str:

@@ -9,7 +9,6 @@ import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 
 from distrobuild.errors import DistrobuildError
 
@@ -31,7 +30,7 @@ class RootTar:
     def __enter__(self) -> RootTar:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self._tar.close()
 
     def __iter__(self) -> Iterator[str]:
@@ -89,7 +88,7 @@ class TarWriter:
     def __enter__(self) -> TarWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self._tar.close()
 
     def folder(self, path: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> None:

@@ -64,7 +64,7 @@ class BootStage(Stage[BootOptions]):
         FILE: "accelerator, times and tests",
         JUNIT: "the tests in JUnit's format",
         "console.log": "everything the serial console said",
-        "screenshot.png": "the screen after the tests",
+        "screenshot.png": "the screen when the system ran",
         "facts.json": "what the tests compared with",
     }
 

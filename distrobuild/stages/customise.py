@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-import jinja2
-
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats.accounts import Accounts, Person
 from distrobuild.formats.root_tar import RootTar, TarWriter
+from distrobuild.formats.template import render
 from distrobuild.stages.stage import Job, Options, Stage
 
 TEMPLATES = Path(__file__).parent / "templates" / "customise"
@@ -87,7 +86,7 @@ class CustomiseStage(Stage[CustomiseOptions]):
             self._name(layer)
             self._add_users(layer, job.epoch)
             if self.options.sources:
-                layer.file("etc/apt/sources.list.d/base.sources", _render("base.sources.j2", self.options))
+                layer.file("etc/apt/sources.list.d/base.sources", _rendered("base.sources.j2", self.options))
             if self.options.dev:
                 for unit in LOGIN_UNITS:
                     login = (TEMPLATES / "autologin.conf").read_bytes()
@@ -103,7 +102,7 @@ class CustomiseStage(Stage[CustomiseOptions]):
             hint = "a name such as `Europe/Berlin`; some old names are in the package `tzdata-legacy`"
             raise UnknownTimezone(f"the image has no time zone `{options.timezone}`", hint=hint)
         layer.file("etc/hostname", f"{options.hostname}\n".encode())
-        layer.file("etc/hosts", _render("hosts.j2", options))
+        layer.file("etc/hosts", _rendered("hosts.j2", options))
         layer.file("etc/locale.conf", f"LANG={options.locale}\n".encode())
         if layer.root.lookup("etc/timezone"):  # gone in newer releases; where it is, it must not contradict
             layer.file("etc/timezone", f"{options.timezone}\n".encode())
@@ -142,7 +141,7 @@ class _Layer:
             return
         self.folder(str(PurePosixPath(place).parent))
         known = self.root.lookup(place)
-        if known is not None and not known.isdir() or place in self._files or place in self._links:
+        if (known is not None and not known.isdir()) or place in self._files or place in self._links:
             raise OverlayConflict(f"/{place} is a folder in the overlay, but not in the image")
         self._folders[place] = (mode, owner) if known is None else (known.mode, (known.uid, known.gid))
 
@@ -163,7 +162,7 @@ class _Layer:
     def _place(self, path: str) -> tuple[str, tarfile.TarInfo | None]:
         place = self.root.resolve(path)
         known = self.root.lookup(place)
-        if known is not None and known.isdir() or place in self._folders:
+        if (known is not None and known.isdir()) or place in self._folders:
             raise OverlayConflict(f"/{place} is a folder in the image, but not in the overlay")
         self.folder(str(PurePosixPath(place).parent))
         return place, known
@@ -210,9 +209,5 @@ def _add_home(layer: _Layer, user: UserOptions, owner: tuple[int, int]) -> None:
         layer.file(f"{home}/.ssh/authorized_keys", keys.encode(), 0o600, owner)
 
 
-def _render(name: str, options: CustomiseOptions) -> bytes:
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    return environment.get_template(name).render(options.model_dump()).encode()
+def _rendered(name: str, options: CustomiseOptions) -> bytes:
+    return render(TEMPLATES / name, options.model_dump()).encode()

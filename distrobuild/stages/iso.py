@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-import jinja2
 from pydantic import Field
 
+from distrobuild.formats.template import render
 from distrobuild.stages.stage import Job, Options, Stage
 
 TEMPLATES = Path(__file__).parent / "templates" / "iso"
@@ -86,9 +86,9 @@ class IsoStage(Stage[IsoOptions]):
         facts = self.options.model_dump() | {"medium": str(number)}
         medium.write(f".disk/{number}.uuid", "")
         medium.write(".disk/info", self._info(job.epoch))
-        medium.write("boot/grub/grub.cfg", _render("grub.cfg.j2", facts))
+        medium.write("boot/grub/grub.cfg", render(TEMPLATES / "grub.cfg.j2", facts))
         medium.write(CHECKSUMS, medium.checksums())
-        (job.work / "start.cfg").write_text(_render("start.cfg.j2", facts), "utf-8")
+        (job.work / "start.cfg").write_text(render(TEMPLATES / "start.cfg.j2", facts), "utf-8")
         _make_bios_image(job)
         _make_efi_image(job, number.int & 0xFFFFFFFF)
         job.sandbox.run(self._xorriso(job.epoch, medium))
@@ -168,11 +168,3 @@ def _make_efi_image(job: Job, serial: int) -> None:
 
 def _layer_file(name: str) -> str:
     return f"{name.removeprefix('layers/')}.squashfs"
-
-
-def _render(name: str, facts: Mapping[str, object]) -> str:
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    environment = jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    return environment.get_template(name).render(facts)

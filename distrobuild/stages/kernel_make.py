@@ -26,9 +26,9 @@ COMPILER_CACHE = {
 }
 """ccache only ever saves time: it compares the bytes of compiler, source and every header, at paths that never change.
 
-Depend mode learns the headers from the compiler instead of a second preprocessor run: an object that is not cached costs
-2 % more than without ccache instead of 22 %. In return, a change of the configuration, whose header is in every object,
-recompiles everything.
+Depend mode learns the headers from the compiler instead of a second preprocessor run: an object that is not cached
+costs 2 % more than without ccache instead of 22 %. In return, a change of the configuration, whose header is in every
+object, recompiles everything.
 """
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -148,8 +148,7 @@ class RootfsStage(Stage[RootfsOptions]):
             "--customize-hook=/work/finish",
             suite,
             "/out/rootfs.tar",
-            "deb [signed-by=/inputs/repository/repository-key.asc]"
-            f" copy:///inputs/repository/repository {suite} main",
+            f"deb [signed-by=/inputs/repository/repository-key.asc] copy:///inputs/repository/repository {suite} main",
             # The digests of the lock are the trust here; the files were checked against them when fetched.
             f"deb [trusted=yes] copy:///work/locked {suite} main",
         ]

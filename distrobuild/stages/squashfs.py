@@ -9,7 +9,6 @@ from pydantic import Field
 
 from distrobuild.stages.stage import Job, Options, Stage
 
-
 READ_FROM = ("sh", "-c", 'exec "$@" < "$0"')
 """`READ_FROM FILE PROGRAM ARGUMENTS...` runs a program that reads a file as its standard input."""
 

@@ -1,0 +1,33 @@
+# A disk that a PC BIOS starts: it says MESSAGE on the serial port, then does END. Real mode, at 0x7c00.
+        .code16
+        .globl  _start
+_start: cli
+        xor     %ax, %ax
+        mov     %ax, %ds
+        mov     $message, %si
+say:    lodsb
+        test    %al, %al
+        jz      done
+        mov     %al, %ah
+wait:   mov     $0x3fd, %dx             # line status: transmitter empty
+        in      %dx, %al
+        test    $0x20, %al
+        jz      wait
+        mov     $0x3f8, %dx
+        mov     %ah, %al
+        out     %al, %dx
+        jmp     say
+done:
+.if RESET
+        lidt    none                    # no interrupt table: the next exception cannot be served, nor the next
+        int3
+.endif
+halt:   hlt
+        jmp     halt
+none:   .word   0
+        .long   0
+message:
+        .asciz  MESSAGE
+        .org    510
+        .word   0xaa55
+        .org    65536

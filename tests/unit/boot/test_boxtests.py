@@ -1,0 +1,94 @@
+"""pytest really runs here, in a process of its own; the tests that it runs look at no guest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distrobuild.boot.boxtests import (
+    BootFailed,
+    BoxTestRun,
+    BoxTestsBroken,
+    BoxTestsFailed,
+    NoBoxTests,
+    run_box_tests,
+)
+from distrobuild.boot.facts import Facts
+from distrobuild.boot.qemu import GuestOptions
+from distrobuild.boot.result import Result
+
+FACTS = Facts(name="mlos", kernel_release="6.12.0-mlos-vm", symbols={"SMP": "y"})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> BoxTestRun:
+    for name in ("tests", "root"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "image.iso").touch()
+    guest = GuestOptions(tmp_path / "image.iso")
+    return BoxTestRun(guest, tmp_path / "root", tmp_path / "tests", FACTS, tmp_path / "results")
+
+
+def write(run: BoxTestRun, text: str) -> None:
+    (run.tests / "test_box.py").write_text(text, "utf-8")
+
+
+def quiet(_line: str) -> None:
+    """Leave out what pytest prints."""
+
+
+def test_a_failing_test_is_named_with_what_it_said(run: BoxTestRun) -> None:
+    write(run, "def test_good():\n    pass\n\ndef test_bad():\n    assert 'seen' == 'wanted'\n")
+    with pytest.raises(BoxTestsFailed, match=r"1 of 2 box tests failed:\n  test_box\.py::test_bad\n") as caught:
+        run_box_tests(run, quiet)
+    assert caught.value.exit_code == 1
+    assert "assert 'seen' == 'wanted'" in caught.value.message
+    result = Result.model_validate_json((run.results / "result.json").read_bytes())
+    assert list(result.failed) == ["test_box.py::test_bad"]
+    assert 'name="test_bad"' in (run.results / "junit.xml").read_text("utf-8")
+
+
+def test_facts_arrive(run: BoxTestRun) -> None:
+    write(run, f"def test_facts(facts):\n    assert facts.model_dump() != {FACTS.model_dump()!r}\n")
+    with pytest.raises(BoxTestsFailed):
+        run_box_tests(run, quiet)
+
+
+def test_tests_that_never_looked_at_the_guest_prove_nothing(run: BoxTestRun) -> None:
+    write(run, "def test_nothing():\n    pass\n")
+    with pytest.raises(NoBoxTests, match="looked at the guest"):
+        run_box_tests(run, quiet)
+
+
+def test_a_folder_without_tests_proves_nothing(run: BoxTestRun) -> None:
+    with pytest.raises(NoBoxTests, match="no box test"):
+        run_box_tests(run, quiet)
+
+
+def test_a_test_that_cannot_be_read_is_an_error_of_its_own(run: BoxTestRun) -> None:
+    write(run, "def test_broken(:\n")
+    with pytest.raises(BoxTestsBroken, match="SyntaxError"):
+        run_box_tests(run, quiet)
+
+
+def test_a_tools_root_without_qemu_is_named(run: BoxTestRun) -> None:
+    write(run, "def test_guest(host):\n    pass\n")
+    with pytest.raises(BootFailed, match="has no qemu-system-x86_64") as caught:
+        run_box_tests(run, quiet)
+    assert "qemu-system-x86" in (caught.value.hint or "")
+
+
+def test_the_callers_pytest_options_change_nothing(run: BoxTestRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
+    write(run, "def test_bad():\n    assert False\n")
+    with pytest.raises(BoxTestsFailed):
+        run_box_tests(run, quiet)
+
+
+def test_the_test_that_turns_the_guest_off_runs_last(run: BoxTestRun) -> None:
+    off = "import pytest\n\n@pytest.mark.shutdown\ndef test_off():\n    assert False\n"
+    write(run, off + "\ndef test_on():\n    assert False\n")
+    with pytest.raises(BoxTestsFailed) as caught:
+        run_box_tests(run, quiet)
+    assert list(caught.value.failed) == ["test_box.py::test_on", "test_box.py::test_off"]
