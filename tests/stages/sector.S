@@ -1,4 +1,5 @@
-# A disk that a PC BIOS starts: it says MESSAGE on the serial port, then does END. Real mode, at 0x7c00.
+# A disk that a PC BIOS starts: it says what stands in /work/message on the serial port; then it halts or, with
+# --defsym RESET=1, resets the machine. The sector is loaded at 0x7c00, in real mode.
         .code16
         .globl  _start
 _start: cli
@@ -27,7 +28,8 @@ halt:   hlt
 none:   .word   0
         .long   0
 message:
-        .asciz  MESSAGE
+        .incbin "/work/message"
+        .byte   0
         .org    510
         .word   0xaa55
         .org    65536

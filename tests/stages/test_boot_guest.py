@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from distrobuild.boot.facts import Facts
 from distrobuild.boot.guest import Guest, GuestNeverBooted
 from distrobuild.boot.qemu import GuestOptions, Medium, QemuDied
 from distrobuild.boot.result import Result
+from distrobuild.sandbox.sandbox import ProgramFailed
 from distrobuild.stages.stage import Job
 
 TCG = Accelerator(AcceleratorKind.TCG, "tests measure nothing")
@@ -30,14 +32,138 @@ def make_disk(make_job: Callable[..., Job]) -> MakeDisk:
 
     def make(message: str, *, reset: bool = False) -> GuestOptions:
         job = make_job({"sector.S": Path(__file__).with_name("sector.S")}, "sector")
-        text = message.encode("unicode_escape").decode().replace('"', '\\"')
-        (job.work / "message.S").write_text(f'.set RESET, {int(reset)}\n.macro MESSAGE\n.endm\n')
-        source = (job.inputs["sector.S"].read_text()).replace("MESSAGE", f'"{text}"', -1)
-        (job.work / "disk.S").write_text(f".set RESET, {int(reset)}\n{source}")
-        job.sandbox.run(["as", "--32", "-o", "/work/disk.o", "/work/disk.S"])
-        job.sandbox.run(
-            ["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", "/out/disk", "/work/disk.o"]
-        )
+        (job.work / "message").write_bytes(message.encode())
+        job.sandbox.run(["as", "--32", "--defsym", f"RESET={int(reset)}", "-o", "/work/disk.o", "/inputs/sector.S"])
+        link = ["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary"]
+        job.sandbox.run([*link, "-o", "/out/disk", "/work/disk.o"])
         return GuestOptions(job.output / "disk", Medium.DISK, memory_mib=64, cpus=1)
 
     return make
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder
+
+
+def never_boots(options: GuestOptions, tools_root: Path, results: Path, seconds: float) -> str:
+    """Boot, expect a failure, and return what it says."""
+    with Guest(options, tools_root, results, TCG) as guest, pytest.raises(GuestNeverBooted) as caught:
+        guest.wait_until_running(seconds)
+    assert not guest.is_on
+    return caught.value.message
+
+
+def test_a_guest_that_hangs_is_given_up_with_the_tail_of_its_console(
+    make_disk: MakeDisk, tools_root: Path, results: Path
+) -> None:
+    message = never_boots(make_disk("one\r\nGNU GRUB\r\nthe last line\r\n"), tools_root, results, SHORT)
+    assert "did not answer by ssh within 5 s" in message
+    assert "last seen: the boot loader" in message
+    assert message.endswith("console.log ends:\n    one\n    GNU GRUB\n    the last line")
+    assert (results / "console.log").read_bytes() == b"one\r\nGNU GRUB\r\nthe last line\r\n"
+
+
+def test_a_panic_ends_the_wait_long_before_the_time_limit(make_disk: MakeDisk, tools_root: Path, results: Path) -> None:
+    panic = "[    1.000000] Kernel panic - not syncing: No working init found."
+    message = never_boots(make_disk(f"{panic}\r\n"), tools_root, results, LONG)
+    assert message.startswith(f"the guest never booted: kernel panic: {panic}\n")
+
+
+def test_a_guest_that_resets_is_not_booted_again_and_again(
+    make_disk: MakeDisk, tools_root: Path, results: Path
+) -> None:
+    message = never_boots(make_disk("last words\r\n", reset=True), tools_root, results, LONG)
+    assert "QEMU ended with status 0: guest-reset" in message
+    assert message.endswith("    last words")
+
+
+def test_the_screen_of_a_guest_can_be_seen(make_disk: MakeDisk, tools_root: Path, results: Path) -> None:
+    with Guest(make_disk("up\r\n"), tools_root, results, TCG) as guest:
+        assert guest.screenshot().read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_two_guests_at_once_have_a_port_each(make_disk: MakeDisk, tools_root: Path, tmp_path: Path) -> None:
+    options = make_disk("up\r\n")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    with (
+        Guest(options, tools_root, tmp_path / "first", TCG) as first,
+        Guest(options, tools_root, tmp_path / "second", TCG) as second,
+    ):
+        assert first.monitor.ssh_port != second.monitor.ssh_port
+        assert (first.monitor.status, second.monitor.status) == ("running", "running")
+
+
+def test_what_qemu_does_not_like_is_told_in_its_own_words(make_disk: MakeDisk, tools_root: Path, results: Path) -> None:
+    options = replace(make_disk("up\r\n"), cpus=100_000)
+    with pytest.raises(QemuDied, match="Invalid SMP CPUs 100000"), Guest(options, tools_root, results, TCG):
+        pass
+
+
+def test_box_tests_on_an_image_that_never_boots_keep_what_was_seen(
+    make_disk: MakeDisk, tools_root: Path, tmp_path: Path
+) -> None:
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tests / "test_box.py").write_text("def test_guest(host):\n    pass\n\ndef test_more(host):\n    pass\n", "utf-8")
+    run = BoxTestRun(
+        make_disk("up\r\n"), tools_root, tests, Facts(), tmp_path / "results", AcceleratorChoice.TCG, SHORT
+    )
+    with pytest.raises(BootFailed, match="the guest never booted: it did not answer by ssh within 5 s"):
+        run_box_tests(run, print)
+    result = Result.model_validate_json((run.results / "result.json").read_bytes())
+    assert result.error is not None
+    assert result.error.kind == "GuestNeverBooted"
+    assert (run.results / "console.log").read_bytes() == b"up\r\n"
+    assert (run.results / "screenshot.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_the_probe_passes_where_guests_run(tools_root: Path) -> None:
+    probe = run_probe(TCG, tools_root)
+    assert probe.works, probe.finding
+
+
+def test_a_guest_that_dies_of_an_instruction_is_a_broken_accelerator(
+    tools_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = accelerator.PROBE_SOURCE.read_text("utf-8")
+    broken = tmp_path / "probe.S"
+    broken.write_text(source.replace("lock cmpxchg16b scratch(%rip)", "ud2"), "utf-8")
+    monkeypatch.setattr(accelerator, "PROBE_SOURCE", broken)
+    probe = run_probe(TCG, tools_root)
+    assert not probe.works
+    assert "after `long mode`" in probe.finding
+
+
+def test_a_kvm_device_that_opens_but_runs_nothing_means_emulation(
+    tools_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator, "KVM_DEVICE", Path("/dev/null"))
+    chosen = choose(AcceleratorChoice.AUTO, tools_root, tmp_path)
+    assert chosen.kind is AcceleratorKind.TCG
+    assert "a probe guest ended before its first step" in chosen.reason
+    with pytest.raises(KvmBroken, match="KVM does not work here: a probe guest ended"):
+        choose(AcceleratorChoice.KVM, tools_root, tmp_path)
+
+
+def test_the_answer_is_remembered_until_the_host_boots_again(
+    tools_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator, "KVM_DEVICE", Path("/dev/null"))
+    first = choose(AcceleratorChoice.AUTO, tools_root, tmp_path / "cache")
+    monkeypatch.setattr(accelerator, "PROBE_COMMANDS", (("false",),))  # whoever probes now fails
+    assert choose(AcceleratorChoice.AUTO, tools_root, tmp_path / "cache") == first
+    (tmp_path / "boot_id").write_text("another boot\n", "ascii")
+    monkeypatch.setattr(accelerator, "BOOT_ID", tmp_path / "boot_id")
+    with pytest.raises(ProgramFailed):
+        choose(AcceleratorChoice.AUTO, tools_root, tmp_path / "cache")
+
+
+def test_a_machine_without_kvm_emulates_and_says_so(
+    tools_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator, "KVM_DEVICE", tmp_path / "kvm")
+    assert "this machine has no" in choose(AcceleratorChoice.AUTO, tools_root).reason

@@ -1,0 +1,138 @@
+"""The root file system as it was installed, and what the stage says when the packages do not fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from debian.deb822 import Deb822
+
+from distrobuild.formats.deb_repository import read_packages_index
+from distrobuild.formats.root_tar import RootTar
+from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
+from distrobuild.stages.rootfs import RootfsOptions, RootfsStage, UnmetDependencies
+from distrobuild.stages.stage import Job
+from tests import mlos
+from tests.stages.local_archive import make_deb
+
+MakeJob = Callable[..., Job]
+OPENER = b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"0707"
+"""How an initial RAM file system begins: xz, zstd, gzip, or a plain cpio archive."""
+
+
+@pytest.fixture(scope="module")
+def output() -> Path:
+    return mlos.build("rootfs")["rootfs"].output
+
+
+@pytest.fixture(scope="module")
+def root(output: Path) -> Iterator[RootTar]:
+    with RootTar(output / "rootfs.tar") as archive:
+        yield archive
+
+
+def test_two_machines_share_no_identity(root: RootTar) -> None:
+    assert root.read("etc/machine-id") == b""
+    secrets = ("etc/ssh/ssh_host_", "var/lib/systemd/random-seed", "var/lib/dbus/machine-id", "etc/hostname")
+    assert [path for path in root if path.startswith(secrets)] == []
+
+
+def test_nobody_can_log_in_by_password(root: RootTar) -> None:
+    hashes = {line.split(":")[0]: line.split(":")[1] for line in root.read("etc/shadow").decode().splitlines()}
+    assert "root" in hashes
+    assert {name for name, text in hashes.items() if not text.startswith(("*", "!"))} == set()
+    assert b"PasswordAuthentication no" in root.read("etc/ssh/sshd_config.d/50-keys-only.conf")
+
+
+def test_nothing_tells_when_or_how_the_image_was_made(root: RootTar) -> None:
+    traces = (
+        "var/log/",
+        "var/lib/apt/lists/",
+        "var/cache/apt/",
+        "var/cache/man/",
+        "var/cache/ldconfig/",
+        "run/",
+        "tmp/",
+    )
+    files = [path for path in root if path.startswith(traces) and (member := root.lookup(path)) and member.isreg()]
+    assert files == []
+    backups = [path for path in root if path.endswith(("-old", "passwd-", "shadow-", "group-"))]
+    assert [path for path in backups if path.startswith(("etc/", "var/"))] == []
+    assert [path for path in root if path.startswith("etc/") and "mmdebstrap" in path] == []
+
+
+def test_the_builds_own_sources_and_pin_are_gone(root: RootTar) -> None:
+    assert root.lookup("etc/apt/sources.list") is None
+    assert root.lookup("etc/apt/preferences.d/distrobuild") is None
+
+
+def test_no_file_is_newer_than_the_fixed_clock(root: RootTar) -> None:
+    newer = [path for path in root if (member := root.lookup(path)) and member.mtime > mlos.selection().manifest.epoch]
+    assert newer == []
+
+
+def test_the_first_start_makes_no_caches_again(root: RootTar) -> None:
+    usr = root.lookup("usr")
+    assert usr is not None
+    for stamp in ("etc/.updated", "var/.updated"):
+        member = root.lookup(stamp)
+        assert member is not None
+        assert member.mtime >= usr.mtime
+
+
+def test_the_package_list_is_what_dpkg_says(root: RootTar, output: Path) -> None:
+    listed = {package["name"]: package for package in json.loads((output / "packages.json").read_text())}
+    status = list(Deb822.iter_paragraphs(root.read("var/lib/dpkg/status"), use_apt_pkg=False))
+    assert {str(package["Status"]) for package in status} == {"install ok installed"}
+    assert {str(package["Package"]): str(package["Version"]) for package in status} == {
+        name: package["version"] for name, package in listed.items()
+    }
+
+
+def test_our_packages_come_from_our_repository(output: Path) -> None:
+    listed = {package["name"]: package["sha256"] for package in json.loads((output / "packages.json").read_text())}
+    (index,) = (mlos.build("repository")["repository"].output / "repository/dists").rglob("Packages")
+    own = {package.name: package.sha256 for package in read_packages_index(index.read_bytes())}
+    wanted = [name for name in own if name.startswith(("mlos-", "linux-image-")) and name in listed]
+    assert {"mlos-release", "mlos-node"} <= set(wanted)
+    assert {name: listed[name] for name in wanted} == {name: own[name] for name in wanted}
+
+
+def test_the_kernel_and_what_starts_it_lie_beside_the_root(root: RootTar, output: Path) -> None:
+    (kernel,) = [path for path in root if path.startswith("boot/vmlinuz-")]
+    assert (output / "vmlinuz").read_bytes() == root.read(kernel)
+    assert (output / "initrd.img").read_bytes().startswith(OPENER)
+
+
+def test_services_of_a_live_machine_are_enabled(root: RootTar) -> None:
+    wants = "etc/systemd/system/multi-user.target.wants"
+    for unit in ("systemd-networkd", "ssh-host-keys", "ssh"):
+        assert root.lookup(f"{wants}/{unit}.service"), unit
+
+
+def test_without_documentation_only_copyright_files_stay(make_job: MakeJob) -> None:
+    """The whole stage again: dpkg itself must leave the files out, also of packages that are installed later."""
+    inputs = {name: mlos.build(stage)[stage].output for name, stage in (("debs", "fetch/base"), ("repository",) * 2)}
+    stage = mlos.plan().find("rootfs").stage
+    job = make_job(inputs, "rootfs")
+    RootfsStage(stage.options.model_copy(update={"documentation": False})).run(job)
+    with RootTar(job.output / "rootfs.tar") as trimmed:
+        places = ("usr/share/man/", "usr/share/info/", "usr/share/doc/")
+        files = [path for path in trimmed if path.startswith(places) and (m := trimmed.lookup(path)) and not m.isdir()]
+        assert trimmed.lookup("etc/dpkg/dpkg.cfg.d/documentation")
+    assert "usr/share/doc/bash/copyright" in files
+    assert [path for path in files if not path.endswith("/copyright")] == []
+
+
+def test_packages_that_do_not_fit_are_named_with_what_they_lack(make_job: MakeJob, tmp_path: Path) -> None:
+    (tmp_path / "debs").mkdir()
+    make_deb(tmp_path / "debs", "needy", "1.0", depends="unheard-of (>= 2)")
+    (tmp_path / "own").mkdir()
+    make_deb(tmp_path / "own", "own", "1.0")
+    repository = make_job({"debs/own": tmp_path / "own"}, "repository")
+    RepositoryStage(RepositoryOptions(name="mlos", title="MLOS", codename="trixie")).run(repository)
+    job = make_job({"debs": tmp_path / "debs", "repository": repository.output}, "rootfs")
+    with pytest.raises(UnmetDependencies, match=r"needy : Depends: unheard-of \(>= 2\)"):
+        RootfsStage(RootfsOptions(suite="trixie", packages=("needy",))).run(job)
