@@ -20,6 +20,7 @@ from distrobuild.engine.store import Store
 from distrobuild.manifest.loader import LoadedManifest, load
 from distrobuild.manifest.lock import Lock, read_lock, write_lock
 from distrobuild.plan import locking
+from distrobuild.plan.early import check_sources
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.selection import Selection, select
 from distrobuild.plan.targets import plan_target
@@ -69,7 +70,8 @@ class Session:
         return lock
 
     def plan(self, selection: Selection, emit: Stream) -> Plan:
-        """The plan of a selection."""
+        """The plan of a selection; mistakes in its source files are found before anything is resolved."""
+        check_sources(selection)
         return plan_target(selection, self.lock(selection, emit))
 
     def engine(self, selection: Selection, emit: Stream, jobs: int | None = None) -> Engine:

@@ -38,7 +38,8 @@ class Distribution:
 
 MINIMAL = (
     "ca-certificates", "dbus", "initramfs-tools", "iproute2", "kmod", "libnss-systemd", "libpam-systemd", "login",
-    "netbase", "openssh-server", "passwd", "procps", "systemd", "systemd-resolved", "systemd-sysv", "tzdata", "udev", "zstd",
+    "netbase", "openssh-server", "passwd", "procps", "systemd", "systemd-resolved", "systemd-sysv", "tzdata", "udev",
+    "zstd",
 )  # fmt: skip
 
 LIVE = ("live-boot", "live-boot-initramfs-tools")

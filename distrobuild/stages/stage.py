@@ -49,10 +49,10 @@ class Job:
     cache: Path
 
 
-O = TypeVar("O", bound=Options)
+OptionsType = TypeVar("OptionsType", bound=Options)
 
 
-class Stage(ABC, Generic[O]):
+class Stage(ABC, Generic[OptionsType]):
     """One step of a build. Subclasses set the class variables and write `run`."""
 
     kind: ClassVar[str]
@@ -70,7 +70,7 @@ class Stage(ABC, Generic[O]):
     uses_network: ClassVar[bool] = False
     """True only for stages whose result is checked against a digest that stands in the options."""
 
-    def __init__(self, options: O) -> None:
+    def __init__(self, options: OptionsType) -> None:
         self.options = options
 
     @abstractmethod

@@ -37,7 +37,8 @@ def medium(make_job: MakeJob, inputs: dict[str, Path]) -> Job:
     job = make_job(inputs, "iso")
     IsoStage(OPTIONS).run(job)
     disc = ["xorriso", "-osirrox", "on", "-indev", f"/out/{NAME}"]
-    job.sandbox.run([*disc, "-extract", "/", "/work/files", "-chmod_r", "u+w", "/", "--"])
+    job.sandbox.run([*disc, "-extract", "/", "/work/files"])
+    job.sandbox.run(["chmod", "-R", "u+w", "/work/files"])
     return job
 
 
@@ -71,7 +72,10 @@ def test_a_stick_is_a_disk_with_a_boot_record_and_an_efi_partition(medium: Job) 
 
 
 def test_the_medium_says_what_it_is(medium: Job) -> None:
-    assert "'MLOS_1_0_0'" in medium.sandbox.read(["xorriso", "-indev", f"/out/{NAME}", "-pvd_info"]).decode()
+    assert (
+        "Volume Id    : MLOS_1_0_0\n"
+        in medium.sandbox.read(["xorriso", "-indev", f"/out/{NAME}", "-pvd_info"]).decode()
+    )
     assert (medium.work / "files/.disk/info").read_text() == "MLOS Linux 1.0.0 amd64 (20260101)\n"
 
 

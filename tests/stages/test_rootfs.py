@@ -128,6 +128,7 @@ def test_without_documentation_only_copyright_files_stay(make_job: MakeJob) -> N
 
 def test_packages_that_do_not_fit_are_named_with_what_they_lack(make_job: MakeJob, tmp_path: Path) -> None:
     (tmp_path / "debs").mkdir()
+    make_deb(tmp_path / "debs", "apt", "1.0")
     make_deb(tmp_path / "debs", "needy", "1.0", depends="unheard-of (>= 2)")
     (tmp_path / "own").mkdir()
     make_deb(tmp_path / "own", "own", "1.0")
