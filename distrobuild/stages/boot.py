@@ -70,12 +70,20 @@ class BootStage(Stage[BootOptions]):
 
     def run(self, job: Job) -> None:
         """Boot and test. Raises `BootFailed`, `BoxTestsFailed`, `NoBoxTests`; /out keeps console log and picture."""
+        result = run_box_tests(self.box_tests(job), job.log)
+        boot = result.boot
+        assert boot is not None
+        job.log(f"booted by {boot.firmware} in {boot.seconds_to_running} s under {boot.accelerator}: {boot.reason}")
+        job.log(f"{result.passed} box tests passed, {len(result.skipped)} skipped")
+
+    def box_tests(self, job: Job) -> BoxTestRun:
+        """What is booted and compared with what."""
         options = self.options
         images = sorted(job.inputs["image"].glob("*.iso"))
         if len(images) != 1:
             raise BootFailed(f"the image stage left {len(images)} .iso files, not one")
         assert job.sandbox.root is not None
-        run = BoxTestRun(
+        return BoxTestRun(
             guest=GuestOptions(images[0], options.medium, options.firmware, options.memory_mib, options.cpus),
             tools_root=job.sandbox.root,
             tests=job.inputs["tests"],
@@ -85,11 +93,6 @@ class BootStage(Stage[BootOptions]):
             timeout_seconds=options.timeout_seconds,
             probe_cache=job.cache,
         )
-        result = run_box_tests(run, job.log)
-        boot = result.boot
-        assert boot is not None
-        job.log(f"booted by {boot.firmware} in {boot.seconds_to_running} s under {boot.accelerator}: {boot.reason}")
-        job.log(f"{result.passed} box tests passed, {len(result.skipped)} skipped")
 
     def facts(self, inputs: Mapping[str, Path]) -> Facts:
         """What the image should hold, as the stages before say."""

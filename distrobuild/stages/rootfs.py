@@ -132,6 +132,11 @@ class RootfsStage(Stage[RootfsOptions]):
         shutil.copyfile(TEMPLATES / "finish.sh", finish)
         finish.chmod(0o755)
 
+    def _filters(self) -> list[str]:
+        """dpkg's options that leave documentation out."""
+        lines = [] if self.options.documentation else (TEMPLATES / "documentation.conf").read_text().splitlines()
+        return [line for line in lines if not line.startswith("#")]
+
     def _mmdebstrap(self, names: Sequence[str]) -> list[str]:
         suite = self.options.suite
         return [
@@ -144,6 +149,8 @@ class RootfsStage(Stage[RootfsOptions]):
             "--aptopt=APT::Install-Recommends false",
             "--aptopt=APT::Sandbox::User root",
             "--dpkgopt=force-unsafe-io",
+            # mmdebstrap unpacks Essential packages without dpkg, and knows only the filters that it is given.
+            *(f"--dpkgopt={line}" for line in self._filters()),
             "--setup-hook=tar-in /work/files.tar /",
             "--customize-hook=/work/finish",
             suite,

@@ -32,4 +32,4 @@ message:
         .byte   0
         .org    510
         .word   0xaa55
-        .org    65536
+        .org    1 << 20                 # a PC BIOS counts in cylinders of 504 KiB

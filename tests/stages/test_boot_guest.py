@@ -20,7 +20,7 @@ from distrobuild.stages.stage import Job
 
 TCG = Accelerator(AcceleratorKind.TCG, "tests measure nothing")
 SHORT = 5.0
-LONG = 600.0
+LONG = 60.0
 """Seconds; a test that waits so long has failed."""
 
 MakeDisk = Callable[..., GuestOptions]

@@ -57,7 +57,8 @@ def test_nothing_tells_when_or_how_the_image_was_made(root: RootTar) -> None:
         "tmp/",
     )
     files = [path for path in root if path.startswith(traces) and (member := root.lookup(path)) and member.isreg()]
-    assert files == []
+    # apt's empty locks: mmdebstrap itself makes them last of all.
+    assert [path for path in files if not path.endswith("/lock") or root.read(path)] == []
     backups = [path for path in root if path.endswith(("-old", "passwd-", "shadow-", "group-"))]
     assert [path for path in backups if path.startswith(("etc/", "var/"))] == []
     assert [path for path in root if path.startswith("etc/") and "mmdebstrap" in path] == []
@@ -120,7 +121,7 @@ def test_without_documentation_only_copyright_files_stay(make_job: MakeJob) -> N
     RootfsStage(stage.options.model_copy(update={"documentation": False})).run(job)
     with RootTar(job.output / "rootfs.tar") as trimmed:
         places = ("usr/share/man/", "usr/share/info/", "usr/share/doc/")
-        files = [path for path in trimmed if path.startswith(places) and (m := trimmed.lookup(path)) and not m.isdir()]
+        files = [path for path in trimmed if path.startswith(places) and (m := trimmed.lookup(path)) and m.isreg()]
         assert trimmed.lookup("etc/dpkg/dpkg.cfg.d/documentation")
     assert "usr/share/doc/bash/copyright" in files
     assert [path for path in files if not path.endswith("/copyright")] == []

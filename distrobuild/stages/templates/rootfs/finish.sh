@@ -28,6 +28,11 @@ rm -f "$root"/etc/ssl/private/ssl-cert-snakeoil.key "$root"/etc/ssl/certs/ssl-ce
 rm -f "$root"/etc/apt/sources.list "$root"/etc/apt/preferences.d/distrobuild "$root"/etc/hostname
 rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 
+# What maintainer scripts wrote where dpkg was told to leave documentation out.
+if [ -e "$root"/etc/dpkg/dpkg.cfg.d/documentation ]; then
+	find "$root"/usr/share/doc "$root"/usr/share/info -type f ! -name copyright -delete
+fi
+
 # Logs, caches and backups that say when and how the packages were installed.
 find "$root"/var/log -type f -delete
 find "$root"/var/cache/apt "$root"/var/lib/apt/lists "$root"/var/cache/man "$root"/var/cache/fontconfig \
@@ -35,4 +40,3 @@ find "$root"/var/cache/apt "$root"/var/lib/apt/lists "$root"/var/cache/man "$roo
 rm -f "$root"/var/cache/ldconfig/aux-cache "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old
 rm -f "$root"/etc/passwd- "$root"/etc/group- "$root"/etc/shadow- "$root"/etc/gshadow- \
 	"$root"/etc/subuid- "$root"/etc/subgid-
-find "$root"/var/lib/apt "$root"/var/lib/dpkg "$root"/var/cache -name lock -o -name 'lock-frontend' | xargs -r rm -f

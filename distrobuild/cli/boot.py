@@ -1,0 +1,47 @@
+"""`distrobuild boot TARGET`: start the image in QEMU, its console in this terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from distrobuild.boot.accelerator import AcceleratorChoice, choose
+from distrobuild.boot.firmware import Firmware
+from distrobuild.boot.interactive import boot_for_person
+from distrobuild.boot.qemu import GuestOptions, Medium
+from distrobuild.cli.image import build_image
+from distrobuild.cli.session import Session, project_options
+
+
+@click.command("boot")
+@click.argument("target")
+@click.option("--firmware", type=click.Choice([*Firmware]), default=Firmware.SEABIOS, show_default=True)
+@click.option("--medium", type=click.Choice([*Medium]), default=Medium.CDROM, show_default=True)
+@click.option("--accel", type=click.Choice([*AcceleratorChoice]), default=AcceleratorChoice.AUTO, show_default=True)
+@click.option("--memory", type=click.IntRange(256), default=2048, show_default=True, help="Memory in MiB.")
+@click.option("--cpus", type=click.IntRange(1), default=2, show_default=True, help="Processors.")
+@click.option("--ssh-key", type=click.Path(exists=True, path_type=Path), help="Public key that may log in as root.")
+@click.option("--vnc", metavar="ADDRESS:DISPLAY", help="Show the screen by VNC, for example 127.0.0.1:1.")
+@click.option("--dev", is_flag=True, help="Log root in on the consoles.")
+@project_options
+def command(
+    session: Session,
+    target: str,
+    firmware: str,
+    medium: str,
+    accel: str,
+    memory: int,
+    cpus: int,
+    ssh_key: Path | None,
+    vnc: str | None,
+    dev: bool,
+) -> None:
+    """Build TARGET where needed and start it, the serial console in this terminal (Ctrl-A X ends it)."""
+    image = build_image(session, target, dev=dev)
+    accelerator = choose(AcceleratorChoice(accel), image.tools_root, session.store.cache("boot"))
+    click.echo(f"{image.path.name}: {accelerator}; Ctrl-A X ends it, Ctrl-A H shows more keys", err=True)
+    guest = GuestOptions(image.path, Medium(medium), Firmware(firmware), memory, cpus)
+    key = ssh_key.read_text() if ssh_key else None
+    sys.exit(boot_for_person(guest, image.tools_root, accelerator, ssh_key=key, vnc=vnc))
