@@ -58,6 +58,10 @@ class GuestNeverBooted(GuestFailed):
     """A guest did not reach `running` within its time, or can no longer reach it."""
 
 
+class GuestDied(GuestFailed):
+    """A guest that had booted crashed, or ended without being told to."""
+
+
 class GuestNotShutDown(GuestFailed):
     """A guest that was told to power off did not end cleanly."""
 
@@ -74,6 +78,7 @@ class Guest:
         self.seconds_to_running: float | None = None
         self.state: str | None = None
         """What `systemctl is-system-running` said when the boot was over: `running`, `degraded`."""
+        self._powered_off = False
         self._tools_root = tools_root
         self._host: Host | None = None
         self._cleanup = contextlib.ExitStack()
@@ -123,6 +128,14 @@ class Guest:
         self.state = self._system_state(client, deadline, timeout_seconds)
         self.seconds_to_running = time.monotonic() - self._started
 
+    def require_health(self) -> None:
+        """Raise `GuestDied` if the guest crashed or ended by itself; one that was powered off is fine."""
+        if (finding := self.console.fatal) is not None:
+            raise GuestDied(*self._report("the guest died", str(finding)))
+        if not self.is_on and not self._powered_off:
+            status = self._process.returncode
+            raise GuestDied(*self._report("the guest died", f"QEMU ended with status {status}: {self._qemu_said()}"))
+
     def screenshot(self) -> Path:
         """Take a picture of the screen; return the PNG's path."""
         name = "screenshot.png"
@@ -131,6 +144,7 @@ class Guest:
 
     def power_off(self) -> None:
         """Power the guest off by `systemctl poweroff`; raise `GuestNotShutDown` unless all of it ends well."""
+        self._powered_off = True
         # The connection may break before the answer: that is no failure.
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.host.run("systemctl poweroff --no-block")
@@ -173,7 +187,7 @@ class Guest:
         self._process = sandbox.start(command, stdout=qemu_log)
         stack.callback(self._end)
         self.console = Console(self._accept(listener), self.folder / "console.log", self._reached, self._found)
-        self.monitor.accept()
+        self._greet()
         self._port = self.monitor.ssh_port
 
     def _channels(self) -> list[str]:
@@ -194,6 +208,14 @@ class Guest:
             if time.monotonic() > deadline:
                 raise QemuDied(f"QEMU did not start within {START_SECONDS:g} s:\n{self._qemu_said()}")
         return listener.accept()[0]
+
+    def _greet(self) -> None:
+        """Open the control channel. QEMU connects before it has read all of its command line, and may end then."""
+        try:
+            self.monitor.accept()
+        except MonitorFailed as error:
+            status = self._process.wait(START_SECONDS)
+            raise QemuDied(f"QEMU ended at once with status {status}:\n{self._qemu_said()}") from error
 
     def _reached(self, milestone: Milestone) -> None:
         self.milestones[milestone] = time.monotonic() - self._started

@@ -6,6 +6,7 @@ The image has no test login. systemd's own `provision.conf` (systemd-tmpfiles) w
 
 from __future__ import annotations
 
+import logging
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ ANSWER_SECONDS = 2.0
 """How long the guest's ssh server may take to say its version; while it is not up, QEMU accepts and nothing follows."""
 LOGIN_SECONDS = 60.0
 """How long a login may take once the server has answered: an emulated processor on a busy host is slow at signing."""
+
+# Attempts at a guest that is not up yet fail, and that is no news.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)

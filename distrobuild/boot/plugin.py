@@ -36,26 +36,38 @@ class BoxTests:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._passed = 0
+        self._passed: set[str] = set()
         self._skipped: dict[str, str] = {}
         self._failures: dict[str, str] = {}
+        self._guest_in_use: Guest | None = None
         self._boot: BootFigures | None = None
         self._error: Failure | None = None
 
     def boot(self) -> Iterator[Guest]:
         """Boot, take a picture of the screen, whether it went well or not, and hand out the guest."""
         try:
-            with self._guest() as guest:
+            with self._new_guest() as guest:
                 try:
                     guest.wait_until_running(self._config.getoption("boot_timeout"))
                 finally:
                     with contextlib.suppress(MonitorFailed):
                         guest.screenshot()
                 self._boot = BootFigures.of(guest)
+                self._guest_in_use = guest
                 yield guest
         except DistrobuildError as error:
             self._error = Failure(kind=type(error).__name__, message=error.message, hint=error.hint)
             pytest.exit(str(error), returncode=NEVER_BOOTED)
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Fail the test in which the guest died, whatever the test made of it, and end the run: nobody is left."""
+        if self._guest_in_use is not None:
+            try:
+                self._guest_in_use.require_health()
+            except DistrobuildError as error:
+                self._guest_in_use = None
+                item.session.shouldfail = "the guest died"
+                pytest.fail(str(error), pytrace=False)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test."""
@@ -64,12 +76,16 @@ class BoxTests:
         elif report.skipped:
             self._skipped[report.nodeid] = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
         elif report.when == "call":
-            self._passed += 1
+            self._passed.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
         """Write result.json."""
         result = Result(
-            boot=self._boot, error=self._error, passed=self._passed, skipped=self._skipped, failed=self._failures
+            boot=self._boot,
+            error=self._error,
+            passed=len(self._passed - self._failures.keys()),
+            skipped=self._skipped,
+            failed=self._failures,
         )
         (self._results / FILE).write_text(result.model_dump_json(indent=2) + "\n", "utf-8")
 
@@ -88,7 +104,7 @@ class BoxTests:
             self._temporary = tempfile.TemporaryDirectory(prefix="distrobuild-box-tests-")
         return Path(self._temporary.name)
 
-    def _guest(self) -> Guest:
+    def _new_guest(self) -> Guest:
         option = self._config.getoption
         for name in ("image", "tools_root"):
             if option(name) is None:

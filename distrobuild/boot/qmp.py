@@ -7,6 +7,7 @@ of the commands: QEMU QMP Reference Manual.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
 from collections.abc import Coroutine
@@ -22,6 +23,9 @@ ANSWER_SECONDS = 30.0
 FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s")
 
 T = TypeVar("T")
+
+# What breaks is raised; without a handler Python would print it as well.
+logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
 
 
 class MonitorFailed(DistrobuildError):

@@ -44,6 +44,14 @@ MINIMAL = (
 
 LIVE = ("live-boot", "live-boot-initramfs-tools")
 
+BUILT_IN_LOCALES = ("C", "C.UTF-8", "POSIX")
+
+
+def locale_packages(locale: str) -> tuple[str, ...]:
+    """What an image needs to generate a locale; the C library has some without."""
+    return () if locale in BUILT_IN_LOCALES else ("locales",)
+
+
 DISTRIBUTIONS = {
     DistributionName.DEBIAN: Distribution(
         title="Debian",

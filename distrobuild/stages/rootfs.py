@@ -26,13 +26,13 @@ from distrobuild.formats.deb_repository import (
     repository_indexes,
 )
 from distrobuild.formats.root_tar import RootTar, TarWriter
+from distrobuild.manifest.distributions import locale_packages
 from distrobuild.sandbox.sandbox import ProgramFailed
 from distrobuild.stages.stage import Job, Options, Stage
 
 TEMPLATES = Path(__file__).parent / "templates" / "rootfs"
 LOCKED = "locked packages"
 """Label of the repository made around the fetched packages; the pin in `preferences` names it."""
-BUILT_IN_LOCALES = ("C", "C.UTF-8", "POSIX")
 MEMORY_SHARE = 0.4
 """Part of the free memory that the root may take while it is installed; above it the disk is used."""
 
@@ -99,8 +99,7 @@ class RootfsStage(Stage[RootfsOptions]):
         (job.output / "packages.json").write_text(json.dumps(packages, indent=1) + "\n")
 
     def _wanted(self) -> list[str]:
-        locales = () if self.options.locale in BUILT_IN_LOCALES else ("locales",)
-        return sorted({*self.options.packages, *locales})
+        return sorted({*self.options.packages, *locale_packages(self.options.locale)})
 
     def _write_repository(self, job: Job, locked: Iterable[BinaryPackage]) -> None:
         repository = job.work / "locked"
@@ -118,9 +117,11 @@ class RootfsStage(Stage[RootfsOptions]):
         files = TEMPLATES / "files"
         contents = {str(path.relative_to(files)): path.read_bytes() for path in files.rglob("*") if path.is_file()}
         contents["etc/apt/preferences.d/distrobuild"] = (TEMPLATES / "preferences").read_bytes()
+        for key in sorted((job.inputs["repository"] / "keyring").glob("*")):  # of a key that outlives the build
+            contents[f"usr/share/keyrings/{key.name}"] = key.read_bytes()
         if not self.options.documentation:
             contents["etc/dpkg/dpkg.cfg.d/documentation"] = (TEMPLATES / "documentation.conf").read_bytes()
-        if self.options.locale not in BUILT_IN_LOCALES:
+        if locale_packages(self.options.locale):
             contents["etc/locale.gen"] = f"{self.options.locale} {_charset(self.options.locale)}\n".encode()
         folders = {str(parent) for path in contents for parent in Path(path).parents if parent.name}
         with TarWriter(job.work / "files.tar", job.epoch) as tar:

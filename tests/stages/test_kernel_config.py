@@ -19,6 +19,7 @@ from distrobuild.stages import kernel_config, kernel_source
 from distrobuild.stages.kernel_config import SymbolsLost
 from distrobuild.stages.kernel_make import TREE, Make
 from distrobuild.stages.stage import Job
+from tests import mlos
 
 PROJECT = Path(__file__).parents[2]
 KERNEL = Kernel.model_validate(yaml.safe_load((PROJECT / "distro.yaml").read_text())["kernels"]["mlos-6.12"])
@@ -27,13 +28,11 @@ KERNEL = Kernel.model_validate(yaml.safe_load((PROJECT / "distro.yaml").read_tex
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory, tools_root: Path) -> Job:
     """A job whose /work/linux is the real tree with the shipped series applied."""
-    source = os.environ.get("DISTROBUILD_KERNEL_SOURCE")
-    if not source:
-        pytest.skip("DISTROBUILD_KERNEL_SOURCE names no kernel source")
+    source = mlos.build("fetch/kernel")["fetch/kernel"].output
     folder = tmp_path_factory.mktemp("kernel")
     for name in ("work", "output", "cache"):
         (folder / name).mkdir()
-    inputs = {"source": Path(source)}
+    inputs = {"source": source}
     sandbox = Sandbox(root=tools_root, inputs=inputs, work=folder / "work", output=folder / "output", epoch=0)
     job = Job(inputs, folder / "work", folder / "output", sandbox, print, 0, os.cpu_count() or 1, folder / "cache")
     kernel_source.unpack(job, TREE)
