@@ -121,11 +121,16 @@ class BoxTests:
         return Guest(options, tools_root, self._results, accelerator)
 
 
+TESTINFRA = "pytest11.testinfra"
+"""Name under which testinfra's plugin registers itself, where plugins are loaded by themselves."""
 BOX_TESTS = pytest.StashKey[BoxTests]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """The machine to boot, and where results go."""
+    # testinfra's own plugin has a `host` too: this machine. No box test may ever run there. This hook is called
+    # before installed plugins are loaded, so it can keep that one out.
+    pluginmanager.set_blocked(TESTINFRA)
     add = parser.getgroup("distrobuild", "box tests").addoption
     add("--image", type=Path, help="image to boot")
     add("--tools-root", type=Path, help="tools root that supplies QEMU and the firmware")

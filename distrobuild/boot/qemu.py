@@ -61,14 +61,14 @@ def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
     return arguments
 
 
-def network(*, outside: bool) -> list[str]:
-    """User networking: a DHCP server and, if `outside`, the host's network; a free port of 127.0.0.1 leads to ssh.
+def network(*, outside: bool, ssh_port: int = 0) -> list[str]:
+    """User networking: a DHCP server and, if `outside`, the host's network; `ssh_port` of 127.0.0.1 leads to ssh.
 
-    QEMU picks the port (0), so that two guests never fight over one; QMP tells which it is.
+    With 0 QEMU picks a free one, so that two guests never fight over it; QMP tells which it is.
     """
     restrict = "off" if outside else "on"
     return [
-        *("-netdev", f"user,id=network,restrict={restrict},hostfwd=tcp:127.0.0.1:0-:{SSH_PORT}"),
+        *("-netdev", f"user,id=network,restrict={restrict},hostfwd=tcp:127.0.0.1:{ssh_port}-:{SSH_PORT}"),
         # Without its boot ROM: there is nothing to boot from the network.
         *("-device", "virtio-net-pci,netdev=network,romfile="),
     ]

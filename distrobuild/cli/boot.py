@@ -9,7 +9,7 @@ import click
 
 from distrobuild.boot.accelerator import AcceleratorChoice, choose
 from distrobuild.boot.firmware import Firmware
-from distrobuild.boot.interactive import boot_for_person
+from distrobuild.boot.interactive import boot_for_person, free_port
 from distrobuild.boot.qemu import GuestOptions, Medium
 from distrobuild.cli.image import build_image
 from distrobuild.cli.session import Session, project_options
@@ -43,5 +43,6 @@ def command(
     accelerator = choose(AcceleratorChoice(accel), image.tools_root, session.store.cache("boot"))
     click.echo(f"{image.path.name}: {accelerator}; Ctrl-A X ends it, Ctrl-A H shows more keys", err=True)
     guest = GuestOptions(image.path, Medium(medium), Firmware(firmware), memory, cpus)
-    key = ssh_key.read_text() if ssh_key else None
-    sys.exit(boot_for_person(guest, image.tools_root, accelerator, ssh_key=key, vnc=vnc))
+    key, port = (ssh_key.read_text() if ssh_key else None), free_port()
+    click.echo(f"once it is up: ssh -p {port} -o UserKnownHostsFile=/dev/null root@127.0.0.1", err=True)
+    sys.exit(boot_for_person(guest, image.tools_root, accelerator, ssh_key=key, ssh_port=port, vnc=vnc))

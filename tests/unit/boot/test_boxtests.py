@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from distrobuild.boot.boxtests import (
     run_box_tests,
 )
 from distrobuild.boot.facts import Facts
+from distrobuild.boot.plugin import NEVER_BOOTED
 from distrobuild.boot.qemu import GuestOptions
 from distrobuild.boot.result import Result
 
@@ -77,6 +79,17 @@ def test_a_tools_root_without_qemu_is_named(run: BoxTestRun) -> None:
     with pytest.raises(BootFailed, match="has no qemu-system-x86_64") as caught:
         run_box_tests(run, quiet)
     assert "qemu-system-x86" in (caught.value.hint or "")
+
+
+def test_a_box_test_never_runs_on_this_machine_instead(run: BoxTestRun) -> None:
+    write(run, "def test_host(host):\n    assert host.backend.get_connection_type() != 'local'\n")
+    # As by hand: with every plugin that is installed, testinfra's own among them.
+    command = run.command()
+    run.results.mkdir()
+    run.facts_file.write_text("{}")
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.returncode == NEVER_BOOTED, ended.stdout
+    assert "has no qemu-system-x86_64" in ended.stdout
 
 
 def test_the_callers_pytest_options_change_nothing(run: BoxTestRun, monkeypatch: pytest.MonkeyPatch) -> None:
