@@ -11,8 +11,9 @@ from pathlib import Path
 from benchmarks.measure import Ratio
 from distrobuild.cli.session import Session
 from distrobuild.engine.engine import Engine
+from distrobuild.engine.entry import Entry
 from distrobuild.engine.events import Stream
-from distrobuild.engine.store import Entry, Store
+from distrobuild.engine.store import Store
 from distrobuild.plan.key import keys
 from tests import mlos
 from tests.stages.local_archive import SigningKey, write_archive

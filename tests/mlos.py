@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from pathlib import Path
 
 from distrobuild.cli.session import Session
+from distrobuild.engine.entry import Entry
 from distrobuild.engine.events import Event, Note, StageFinished, StageStarted, Stream
-from distrobuild.engine.store import Entry
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.selection import Selection
 
@@ -42,6 +43,18 @@ def say(event: Event) -> None:
             print(f"{event.stage} ...", flush=True)
         case StageFinished():
             print(f"{event.stage} done in {event.seconds:.0f} s", flush=True)
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of the project with its lock, to be changed by a test; return its folder."""
+    plan()  # makes the lock, where there is none yet
+    folder.mkdir()
+    for name in ("kernel", "patches", "packages"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True)
+    shutil.copytree(ROOT / "tests/boot/ubuntu", folder / "tests/boot/ubuntu")
+    for name in ("distro.yaml", "distro.lock"):
+        shutil.copyfile(ROOT / name, folder / name)
+    return folder
 
 
 @functools.cache

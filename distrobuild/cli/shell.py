@@ -9,8 +9,8 @@ import click
 
 from distrobuild.cli.session import Session, project_options
 from distrobuild.engine.engine import Engine
+from distrobuild.engine.entry import Scratch
 from distrobuild.engine.events import Event, Stream
-from distrobuild.engine.store import Scratch
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.key import keys
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distrobuild.engine import events
+from distrobuild.engine.entry import Entry, Scratch
 from distrobuild.engine.sources import snapshot
-from distrobuild.engine.store import Entry, Scratch, Store
+from distrobuild.engine.store import Store
 from distrobuild.errors import DistrobuildError
 from distrobuild.plan.graph import Node, Plan, Tree
 from distrobuild.plan.key import Keyed, keys

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from distrobuild import __version__
-from distrobuild.engine.store import Entry, remove_tree
+from distrobuild.engine.entry import Entry
+from distrobuild.engine.store import remove_tree
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.selection import Selection
 from distrobuild.release.checksums import checksums

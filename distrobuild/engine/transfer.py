@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from distrobuild.engine.store import Entry, Store, remove_tree
+from distrobuild.engine.entry import Entry
+from distrobuild.engine.store import Store, remove_tree
 from distrobuild.errors import DistrobuildError
 
 FETCHED = "caches/fetch"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -21,15 +20,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of this project with its lock."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    mlos.plan()  # makes the lock, where there is none yet
-    for name in ("kernel", "patches", "packages"):
-        shutil.copytree(mlos.ROOT / name, folder / name, symlinks=True)
-    shutil.copytree(mlos.ROOT / "tests/boot/ubuntu", folder / "tests/boot/ubuntu")
-    for name in ("distro.yaml", "distro.lock"):
-        shutil.copyfile(mlos.ROOT / name, folder / name)
-    return folder
+    return mlos.copy_project(tmp_path / "project")
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from distrobuild.cli.session import Session
 from distrobuild.engine.engine import Engine
+from distrobuild.engine.entry import Entry
 from distrobuild.engine.events import Note, Stream
-from distrobuild.engine.store import Entry, Store
+from distrobuild.engine.store import Store
 from distrobuild.formats.deb_repository import read_deb
 from distrobuild.formats.root_tar import RootTar
 from distrobuild.manifest.lock import read_lock, write_lock

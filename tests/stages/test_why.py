@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from distrobuild.cli.session import Session, project_name
+from distrobuild.engine.entry import Meta
 from distrobuild.engine.events import Stream
-from distrobuild.engine.store import Meta, Store
+from distrobuild.engine.store import Store
 from distrobuild.plan.key import keys
 from tests import mlos
 
@@ -24,14 +24,7 @@ DISTROBUILD = Path(sys.executable).with_name("distrobuild")
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of this project, with an overlay, as it was last built."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    mlos.plan()  # makes the lock, where there is none yet
-    for name in ("kernel", "patches", "packages"):
-        shutil.copytree(mlos.ROOT / name, folder / name, symlinks=True)
-    shutil.copytree(mlos.ROOT / "tests/boot/ubuntu", folder / "tests/boot/ubuntu")
-    for name in ("distro.yaml", "distro.lock"):
-        shutil.copyfile(mlos.ROOT / name, folder / name)
+    folder = mlos.copy_project(tmp_path / "project")
     (folder / "overlay/etc").mkdir(parents=True)
     (folder / "overlay/etc/motd").write_text("hello\n")
     session = Session((folder / "distro.yaml",), (OVERLAY,), mlos.BASE, mlos.FLAVOUR)

@@ -1,0 +1,79 @@
+"""One output in the store, finished or in the making: what lies where in its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from distrobuild.formats.tree_digest import output_digest, value_digest
+from distrobuild.plan.key import Record
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What is known about a finished output: stage name, size in bytes, seconds it took, end (unix time), digest."""
+
+    stage: str
+    bytes: int
+    seconds: float
+    finished: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished output in the store."""
+
+    key: str
+    path: Path
+
+    @property
+    def output(self) -> Path:
+        """The stage's output folder."""
+        return self.path / "out"
+
+    @property
+    def log(self) -> Path:
+        """What the stage printed."""
+        return self.path / "log"
+
+    @property
+    def meta(self) -> Meta:
+        """Size, times, digest."""
+        return Meta(**json.loads((self.path / "meta.json").read_text()))
+
+    @property
+    def record(self) -> Record:
+        """What the key was made of."""
+        record: Record = json.loads((self.path / "record.json").read_text())
+        return record
+
+    def is_intact(self) -> bool:
+        """Whether output and record still are what was stored; reads every byte."""
+        try:
+            return output_digest(self.output) == self.meta.digest and value_digest(self.record) == self.key
+        except (OSError, ValueError, TypeError):
+            return False
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A folder for one run of a stage; becomes an entry by `Store.commit` or is thrown away."""
+
+    path: Path
+
+    @property
+    def work(self) -> Path:
+        """Thrown away after the run."""
+        return self.path / "work"
+
+    @property
+    def output(self) -> Path:
+        """Becomes the entry's output."""
+        return self.path / "out"
+
+    @property
+    def log(self) -> Path:
+        """What the stage prints."""
+        return self.path / "log"
