@@ -6,11 +6,15 @@ import contextlib
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from distrobuild.cli.session import Session, console, project_options
 from distrobuild.cli.view import TerminalView, size
+from distrobuild.engine.engine import Engine, StageError
 from distrobuild.engine.events import GitHubAnnotations, JsonLines, Note, Reader, Stream
-from distrobuild.engine.outputs import publish
+from distrobuild.engine.outputs import Published, publish
+from distrobuild.plan.graph import Plan
+from distrobuild.plan.selection import Selection
 
 
 @click.command("build")
@@ -40,8 +44,26 @@ def command(
         if no_boot:
             plan = plan.without("boot")
         engine = session.engine(selection, emit, jobs)
-        entries = engine.build(plan)
+        try:
+            entries = engine.build(plan)
+        except StageError as error:
+            _keep_image(selection, plan, engine, output / target, error.stage, screen)
+            raise
         result = publish(selection, plan, entries, output / target)
     screen.print(f"[bold green]built[/] {result.image} ({size(result.bytes)})", highlight=False, soft_wrap=True)
+    _print_proofs(result, screen)
+
+
+def _keep_image(selection: Selection, plan: Plan, engine: Engine, folder: Path, failed: str, screen: Console) -> None:
+    """An image whose boot or box tests failed is still handed out, with what was seen."""
+    entries = engine.finished(plan)
+    left = engine.store.failed(engine.project, failed)
+    if "iso" in entries and left is not None:
+        result = publish(selection, plan, entries, folder, {failed: left / "out"})
+        screen.print(f"[bold red]not proven[/] {result.image} ({size(result.bytes)})", highlight=False, soft_wrap=True)
+        _print_proofs(result, screen)
+
+
+def _print_proofs(result: Published, screen: Console) -> None:
     for line in result.proofs:
         screen.print(f"      {line}", highlight=False)

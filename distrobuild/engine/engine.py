@@ -55,10 +55,15 @@ class Engine:
             succeeded = True
         finally:
             self.emit(events.BuildFinished(plan.target, succeeded, time.monotonic() - start))
-        found = {node.name: self.store.find(keyed[node.name].key) for node in plan}
+        found = self.finished(plan, keyed)
         for name, entry in found.items():
-            if entry is not None:
-                self.store.remember(self.project, keyed[name], entry.meta)
+            self.store.remember(self.project, keyed[name], entry.meta)
+        return found
+
+    def finished(self, plan: Plan, keyed: Mapping[str, Keyed] | None = None) -> dict[str, Entry]:
+        """The entries of the plan that are in the store, by name of their node."""
+        keyed = keyed or keys(plan)
+        found = {node.name: self.store.find(keyed[node.name].key) for node in plan}
         return {name: entry for name, entry in found.items() if entry is not None}
 
     def missing(self, plan: Plan, keyed: Mapping[str, Keyed]) -> dict[str, Node]:
@@ -163,7 +168,7 @@ class _Run:
 
     def _failure(self, node: Node, scratch: Scratch, error: Exception, tail: tuple[str, ...]) -> Exception:
         place = self.engine.store.keep_failed(scratch, self.engine.project, node.name)
-        message, hint = _explain(error)
+        message, hint = _explain(error, self.engine.store.root)
         reproduction = None
         if isinstance(error, ProgramFailed):
             reproduction = error.reproduction.replace(str(scratch.path), str(place))
@@ -181,7 +186,7 @@ def _check_outputs(node: Node, output: Path) -> None:
             raise DistrobuildError(f"`{node.stage.kind}` ended without its declared output `{name}`")
 
 
-def _explain(error: Exception) -> tuple[str, str | None]:
+def _explain(error: Exception, store: Path) -> tuple[str, str | None]:
     """Message and hint of what stopped a stage; a full disk is recognised wherever it shows."""
     text = error.message if isinstance(error, DistrobuildError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, DistrobuildError) else None
@@ -189,9 +194,7 @@ def _explain(error: Exception) -> tuple[str, str | None]:
     if isinstance(error, ProgramFailed):
         full = full or any("No space left on device" in line for line in error.tail)
     if full:
-        free = shutil.disk_usage("/").free
-        return (
-            f"no space left on the disk: {text}",
-            f"free some ({free >> 20} MiB left on /), or `distrobuild cache gc`",
-        )
+        free = shutil.disk_usage(store).free
+        hint = f"free some ({free >> 20} MiB left for {store}), or `distrobuild cache gc`"
+        return f"no space left on the disk: {text}", hint
     return text, hint

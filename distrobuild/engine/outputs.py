@@ -29,8 +29,17 @@ class Published:
     proofs: tuple[str, ...]
 
 
-def publish(selection: Selection, plan: Plan, entries: Mapping[str, Entry], folder: Path) -> Published:
-    """Replace `folder` by the results of a build: image, repository, kernel packages, package list, report, sums."""
+def publish(
+    selection: Selection,
+    plan: Plan,
+    entries: Mapping[str, Entry],
+    folder: Path,
+    failed_boots: Mapping[str, Path] | None = None,
+) -> Published:
+    """Replace `folder` by the results of a build: image, repository, kernel packages, package list, report, sums.
+
+    `failed_boots` maps boots that failed to what they left: the image is kept, but not proven.
+    """
     staged = folder.with_name(f".{folder.name}.new")
     if staged.exists():
         remove_tree(staged)
@@ -39,9 +48,10 @@ def publish(selection: Selection, plan: Plan, entries: Mapping[str, Entry], fold
     _place(entries["repository"].output, staged, "*")
     _place(entries["kernel"].output / "debs", staged / "kernel", "*.deb")
     _place(entries["rootfs"].output, staged, "packages.json")
-    boots = {name: entry for name, entry in entries.items() if name.startswith("boot/")}
-    for name, entry in boots.items():
-        _place(entry.output, staged / name, "*")
+    boots = {name: entry.output for name, entry in entries.items() if name.startswith("boot/")}
+    boots |= failed_boots or {}
+    for name, results in boots.items():
+        _place(results, staged / name, "*")
     report = _report(selection, plan, entries, boots)
     (staged / "build.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     (staged / SUMS).write_text(checksums(staged), encoding="utf-8")
@@ -53,7 +63,7 @@ def publish(selection: Selection, plan: Plan, entries: Mapping[str, Entry], fold
     else:
         staged.rename(folder)
     image = folder / images[0].name
-    return Published(image, image.stat().st_size, tuple(_proof(name, entry) for name, entry in boots.items()))
+    return Published(image, image.stat().st_size, tuple(_proof(name, results) for name, results in boots.items()))
 
 
 def _place(source: Path, target: Path, pattern: str) -> list[Path]:
@@ -79,7 +89,7 @@ def _link(source: os.PathLike[str] | str, target: os.PathLike[str] | str) -> Non
 
 
 def _report(
-    selection: Selection, plan: Plan, entries: Mapping[str, Entry], boots: Mapping[str, Entry]
+    selection: Selection, plan: Plan, entries: Mapping[str, Entry], boots: Mapping[str, Path]
 ) -> dict[str, Any]:
     return {
         "distrobuild": __version__,
@@ -91,7 +101,7 @@ def _report(
         "architecture": selection.architecture,
         "epoch": plan.epoch,
         "stages": {name: _stage(entry) for name, entry in entries.items()},
-        "boots": {name: _result(entry) for name, entry in boots.items()},
+        "boots": {name: _result(results) for name, results in boots.items()},
     }
 
 
@@ -100,15 +110,22 @@ def _stage(entry: Entry) -> dict[str, Any]:
     return {"key": entry.key, "seconds": meta.seconds, "bytes": meta.bytes, "digest": meta.digest}
 
 
-def _result(entry: Entry) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((entry.output / "result.json").read_text())
+def _result(results: Path) -> dict[str, Any]:
+    """What a boot wrote down; nothing, if it ended before it could."""
+    try:
+        result: dict[str, Any] = json.loads((results / "result.json").read_text())
+    except FileNotFoundError:
+        return {}
     return result
 
 
-def _proof(name: str, entry: Entry) -> str:
-    result = _result(entry)
-    boot = result["boot"]
+def _proof(name: str, results: Path) -> str:
+    result = _result(results)
+    boot = result.get("boot")
+    if boot is None:
+        return f"{name}: never booted"
+    failed = f"{len(result['failed'])} box tests failed, " if result["failed"] else ""
     return (
-        f"{name}: {result['passed']} box tests passed, "
+        f"{name}: {failed}{result['passed']} box tests passed, "
         f"running after {boot['seconds_to_running']:.0f} s under {boot['accelerator']}"
     )

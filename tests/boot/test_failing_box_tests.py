@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from distrobuild.boot.boxtests import BoxTestRun, BoxTestsFailed, run_box_tests
@@ -63,3 +68,20 @@ def test_a_panic_while_tests_run_fails_the_test_that_caused_it_and_ends_the_run(
     assert "the guest died: kernel panic: " in said
     assert panic in said
     assert panic.encode() in (failed[0].results / "console.log").read_bytes()
+
+
+def test_a_build_whose_box_tests_fail_exits_1_keeps_the_image_and_says_which(tmp_path: Path) -> None:
+    project = mlos.copy_project(tmp_path / "project")
+    for test in (project / "tests/boot/ubuntu").glob("test_*.py"):
+        test.unlink()
+    (project / "tests/boot/ubuntu/test_box.py").write_text("def test_that_fails(host):\n    assert False\n", "utf-8")
+    command = [str(Path(sys.executable).with_name("distrobuild")), "build", "ubuntu"]
+    command += ["--base", mlos.BASE, "--flavour", mlos.FLAVOUR]
+    ended = subprocess.run(command, cwd=project, check=False, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "test_box.py::test_that_fails" in ended.stderr
+    assert "not proven out/ubuntu/mlos-1.0.0-vm-amd64.iso" in ended.stdout
+    report = json.loads((project / "out/ubuntu/build.json").read_text("utf-8"))
+    assert list(report["boots"]["boot/seabios"]["failed"]) == ["test_box.py::test_that_fails"]
+    assert list((project / "out/ubuntu").glob("*.iso"))
+    assert (project / "out/ubuntu/boot/seabios/junit.xml").is_file()
