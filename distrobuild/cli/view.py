@@ -59,7 +59,8 @@ class TerminalView:
     def _started(self, event: events.BuildStarted) -> None:
         if event.stages:
             cached = f", {len(event.cached)} from the store" if event.cached else ""
-            self._print(f"[bold]{event.target}[/]: {len(event.stages)} stages to run{cached}")
+            stages = "1 stage" if len(event.stages) == 1 else f"{len(event.stages)} stages"
+            self._print(f"[bold]{event.target}[/]: {stages} to run{cached}")
 
     def _failed(self, event: events.StageFailed) -> None:
         self._print(f"[bold red]failed[/] {event.stage}: {escape(event.message)}")
