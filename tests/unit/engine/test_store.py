@@ -7,7 +7,9 @@ import pytest
 from distrobuild.engine.engine import Engine
 from distrobuild.engine.store import Store, StoreInUse
 from distrobuild.engine.transfer import BadArchive, export, import_
-from tests.unit.engine.small_stages import plan, write
+from distrobuild.plan.graph import Node
+from distrobuild.stages.stage import Job
+from tests.unit.engine.small_stages import CallStage, plan, write
 
 
 def test_verifying_finds_a_changed_file_a_new_file_and_a_changed_mode(engine: Engine) -> None:
@@ -37,7 +39,11 @@ def test_the_last_build_of_every_stage_is_remembered(engine: Engine, store: Stor
 
 
 def test_an_exported_output_works_in_another_store(engine: Engine, store: Store, tmp_path: Path) -> None:
-    entry = engine.build(plan(write("only", "text")))["only"]
+    def loose(job: Job) -> None:
+        (job.output / "program").touch()
+        (job.output / "program").chmod(0o4775)
+
+    entry = engine.build(plan(Node("only", CallStage("text", loose))))["only"]
     (store.cache("fetch") / ("a" * 64)).write_bytes(b"fetched")
     assert export(store, [entry.key], ["a" * 64], tmp_path / "export.tar") == 2
     other = Store(tmp_path / "other")
