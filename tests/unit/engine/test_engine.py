@@ -83,20 +83,22 @@ def test_independent_stages_run_at_the_same_time(engine: Engine) -> None:
 
 
 def test_an_exclusive_stage_runs_alone(engine: Engine) -> None:
-    running: set[str] = set()
-    together: list[set[str]] = []
+    both = threading.Barrier(2)
+    met: list[str] = []
 
     class Alone(CallStage):
         exclusive = True
 
-    def note(name: str) -> None:
-        running.add(name)
-        together.append(set(running))
-        running.discard(name)
+    def meet(job: Job) -> None:
+        """Wait a moment for another stage to come by."""
+        try:
+            both.wait(0.3)
+            met.append(str(job.output))
+        except threading.BrokenBarrierError:
+            both.reset()
 
-    alone = [Node(name, Alone(name, lambda _, name=name: note(name))) for name in ("one", "two")]
-    engine.build(plan(*alone, Node("three", CallStage("three", lambda _: note("three")))))
-    assert all(len(group) == 1 for group in together)
+    engine.build(plan(*(Node(name, Alone(name, meet)) for name in ("one", "two")), Node("last", CallStage("x", meet))))
+    assert met == []
 
 
 def test_a_failing_stage_leaves_nothing_in_the_store(engine: Engine, store: Store, seen: list[Event]) -> None:
