@@ -35,10 +35,9 @@ class Facts(BaseModel):
     """Version of every package in our repository."""
 
 
-def requested_symbols(fragments: list[Path]) -> dict[str, str]:
-    """What kernel configuration fragments, in order, ask for together."""
-    merged = kconfig.merge(kconfig.read_fragment(path) for path in fragments)
-    return {symbol: setting.value for symbol, setting in merged.items()}
+def requested_symbols(fragment: Path) -> dict[str, str]:
+    """The symbols that a kernel configuration fragment asks for, and their values."""
+    return {setting.symbol: setting.value for setting in kconfig.read_fragment(fragment)}
 
 
 def repository_versions(repository: Path) -> dict[str, str]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.sandbox.sandbox import ENTER_SUBORDINATE_IDS, ProgramFailed, Sandbox
+from distrobuild.sandbox.contract import ENTER_SUBORDINATE_IDS
+from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "apt-get": "apt", "gpgv": "gpgv"}
 """Program on the host, and the package that brings it."""

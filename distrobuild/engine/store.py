@@ -27,7 +27,7 @@ from distrobuild.engine.entry import Entry, Meta, Scratch
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats.tree_digest import output_digest
 from distrobuild.plan.key import Keyed
-from distrobuild.sandbox.sandbox import ENTER_SUBORDINATE_IDS
+from distrobuild.sandbox.contract import ENTER_SUBORDINATE_IDS
 
 
 class StoreInUse(DistrobuildError):

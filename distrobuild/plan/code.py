@@ -1,4 +1,4 @@
-"""The digest of a stage's own code: its module, the modules of distrobuild that it imports, its templates."""
+"""The digest of a stage's own code: its module, what that imports of distrobuild, data beside those, its templates."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ What a program in the sandbox sees does shape it: that stands in `distrobuild.sa
 
 ALWAYS = ("distrobuild.sandbox.contract",)
 
+PYTHON = frozenset({".py", ".pyc"})
+
 SCHEMA_ONLY = frozenset({"pydantic", "typing_extensions"})
 """Third-party modules that check options and never touch a result."""
 
@@ -37,6 +39,7 @@ def code_digests(stage: type[Stage]) -> dict[str, str]:  # type: ignore[type-arg
         path = _path(module)
         if path is not None:
             digests[module] = file_digest(path)
+            digests.update(_data(module, path))
             own, foreign = _imports(path)
             pending.extend(own)
             digests.update({f"python:{name}": version for name, version in foreign})
@@ -53,6 +56,14 @@ def _path(module: str) -> Path | None:
     except ModuleNotFoundError:  # `from package.module import name`: the name is no module
         return None
     return Path(found.origin) if found is not None and found.origin else None
+
+
+@functools.cache
+def _data(module: str, path: Path) -> dict[str, str]:
+    """The files beside a module that are no Python (`probe.S`): it may read them."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    files = [each for each in path.parent.iterdir() if each.is_file() and each.suffix not in PYTHON]
+    return {f"{package}/{each.name}": file_digest(each) for each in files}
 
 
 @functools.cache

@@ -152,7 +152,6 @@ class _Nodes:
         return tuple(self._boot(tests, firmware, medium) for firmware, medium in BOOTS.items())
 
     def _boot(self, tests: Tests, firmware: Firmware, medium: Medium) -> Node:
-        fragments = (*self.selection.kernel.config, *self.selection.kernel_flavour.config)
         options = BootOptions(
             firmware=firmware,
             medium=medium,
@@ -163,12 +162,10 @@ class _Nodes:
             version=self.manifest.version,
             flavour=self.selection.flavour,
             base_distribution=self.selection.base.distribution,
-            config=tuple(fragment_input(path) for path in fragments),
             packages=self.selection.contents.packages,
         )
         inputs: dict[str, Input] = {"image": self.iso, "kernel": self.kernel, "repository": self.repository}
         inputs["tests"] = self._tree(tests.path)
-        inputs |= {fragment_input(path): self._tree(path) for path in fragments}
         return Node(f"boot/{firmware}", BootStage(options), inputs, self.tools)
 
     def _squashfs(self, name: str, tree: Node, archive: str) -> Node:

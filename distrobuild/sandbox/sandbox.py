@@ -1,9 +1,7 @@
 """The one place where a program is started.
 
-`Sandbox.run` starts a program by bubblewrap: it sees the tools root read-only, its inputs read-only, an
-empty work folder and its output folder, a fixed clock for reproducible files, no network and none of
-the caller's environment. As root no user namespace is made (bubblewrap's own maps one uid, so that
-`chown` to gid 42 fails); otherwise the caller's subordinate ids are entered first.
+`Sandbox` starts a program by bubblewrap in the surroundings that `distrobuild.sandbox.contract` describes, logs what it
+prints, and turns an exit status into an error that tells how to see it again.
 """
 
 from __future__ import annotations
@@ -15,22 +13,15 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TypeAlias
+from dataclasses import dataclass
+from typing import IO
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.sandbox import contract
-
-Command: TypeAlias = Sequence[str | os.PathLike[str]]
+from distrobuild.sandbox.contract import Command, Surroundings
 
 TAIL_LINES = 30
 """How many of a failing program's last lines are kept with the error."""
-
-HOST_FOLDERS = {"usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32"}
-ROOT_FOLDERS = HOST_FOLDERS | {"opt", "var"}
-ENTER_SUBORDINATE_IDS = ("unshare", "--user", "--map-auto", "--map-root-user", "--")
-"""Unprivileged: root inside, and the caller's subordinate ids (/etc/subuid) behind uid 1 and up."""
 
 
 class ProgramFailed(DistrobuildError):
@@ -49,22 +40,9 @@ class ProgramFailed(DistrobuildError):
 
 
 @dataclass(frozen=True)
-class Sandbox:
-    """Where programs run: `root` is the tools root (None: the host's own `/usr`, to make the tools root).
+class Sandbox(Surroundings):
+    """Where programs run; `log` gets every line that they print."""
 
-    `inputs` appear below `/inputs`, `work` as `/work`, `output` as `/out`; `extra` binds further host
-    folders writable at a path inside (a compiler cache), `devices` host devices. `epoch` becomes
-    SOURCE_DATE_EPOCH. `log` gets every line a program prints.
-    """
-
-    root: Path | None
-    inputs: Mapping[str, Path]
-    work: Path
-    output: Path
-    epoch: int
-    network: bool = False
-    extra: Mapping[str, Path] = field(default_factory=dict)
-    devices: Sequence[Path] = ()
     log: Callable[[str], None] = print
 
     def run(
@@ -128,42 +106,6 @@ class Sandbox:
                 stderr=stderr,
                 umask=contract.UMASK,
             )
-
-    def command_line(
-        self, command: Command, *, cwd: str = "/work", environment: Mapping[str, str] | None = None
-    ) -> list[str]:
-        """The whole command with which the host starts `command` in the sandbox; it can be pasted into a shell."""
-        line = [] if os.geteuid() == 0 else list(ENTER_SUBORDINATE_IDS)
-        line += ["bwrap", "--die-with-parent", "--unshare-pid", "--unshare-ipc"]
-        line += ["--unshare-uts", "--hostname", contract.HOSTNAME]
-        line += [] if self.network else ["--unshare-net"]
-        line += ["--cap-add", "ALL", *self._mounts(), "--clearenv"]
-        variables = {**contract.ENVIRONMENT, "SOURCE_DATE_EPOCH": str(self.epoch), **(environment or {})}
-        for name, value in variables.items():
-            line += ["--setenv", name, value]
-        return [*line, "--chdir", cwd, "--", *(os.fspath(word) for word in command)]
-
-    def _mounts(self) -> list[str]:
-        mounts: list[str] = []
-        root = self.root or Path("/")
-        # The sandbox's own root is bubblewrap's empty tmpfs: mount points can be made there, not in a read-only root.
-        for entry in sorted(root.iterdir()):
-            place = f"/{entry.name}"
-            if entry.is_symlink():
-                mounts += ["--symlink", str(entry.readlink()), place]
-            elif entry.name in (HOST_FOLDERS if self.root is None else ROOT_FOLDERS):
-                mounts += ["--ro-bind", str(entry), place]
-        mounts += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp"]
-        if self.network and self.root is not None:
-            mounts += ["--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
-        for device in self.devices:
-            mounts += ["--dev-bind", str(device), str(device)]
-        for name, path in self.inputs.items():
-            mounts += ["--ro-bind", str(path), f"/inputs/{name}"]
-        mounts += ["--bind", str(self.work), "/work", "--bind", str(self.output), "/out"]
-        for place, path in self.extra.items():
-            mounts += ["--bind", str(path), place]
-        return mounts
 
     def _log_lines(self, stream: IO[bytes]) -> deque[str]:
         tail: deque[str] = deque(maxlen=TAIL_LINES)

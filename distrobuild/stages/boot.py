@@ -1,7 +1,7 @@
 """Boot the image and run its box tests: the proof that a build is worth something.
 
 The image is booted as it is shipped; the way in is a key that exists for this boot only. What tests compare with comes
-from the inputs of the build (the kernel's release, the fragments, the repository), never from the image itself.
+from the stages before the image (the kernel's release and requested symbols, the repository), never from the image.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ class BootOptions(Options):
     """Flavour of kernel and contents."""
     base_distribution: str
     """The distribution that the packages come from: `debian`, `ubuntu`."""
-    config: tuple[str, ...] = ()
-    """Names of the inputs with the kernel's configuration fragments, in order: `config/...`."""
     packages: tuple[str, ...] = ()
     """Our packages that the image should have, the kernel's aside."""
 
@@ -56,8 +54,7 @@ class BootStage(Stage[BootOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "image": "folder with one .iso",
         "tests": "folder with box tests",
-        "kernel": "what the kernel stage made: release and applied",
-        "config/*": "configuration fragments, each a file",
+        "kernel": "what the kernel stage made: release, requested and applied",
         "repository": "what the repository stage made: the folder `repository`",
     }
     outputs: ClassVar[Mapping[str, str]] = {
@@ -106,7 +103,7 @@ class BootStage(Stage[BootOptions]):
             base=options.base_distribution,
             kernel_release=release,
             patch_set=applied[0] if applied else None,
-            symbols=requested_symbols([inputs[name] for name in options.config]),
+            symbols=requested_symbols(inputs["kernel"] / "requested"),
             installed=(*options.packages, f"linux-image-{release}"),
             repository=repository_versions(inputs["repository"] / "repository"),
         )

@@ -63,6 +63,7 @@ class KernelStage(Stage[KernelOptions]):
     outputs: ClassVar[Mapping[str, str]] = {
         "debs": "linux-image-RELEASE and linux-headers-RELEASE",
         "config": "the finished configuration",
+        "requested": "what the fragments asked for and got, as a fragment",
         "release": "the kernel's release, as `uname -r` prints it",
         "applied": "identity of the patch set, then its patches in order; empty without patches",
     }
@@ -77,13 +78,14 @@ class KernelStage(Stage[KernelOptions]):
         # Not in the configuration: autoconf.h is in every object, and each change of a patch would recompile them all.
         identity = {"MLOS_PATCHSET": series.identity} if series else {}
         make = Make(job, self.options.distribution, identity, ccache=self.options.ccache)
-        kernel_config.configure(make, job.work / TREE, self.options.base_config, fragments, self._strings())
+        requested = kernel_config.configure(make, job.work / TREE, self.options.base_config, fragments, self._strings())
         make("bzImage", "modules")
         release = make.read("kernelrelease")
 
         kernel_package.pack(make, job, self._packages(release))
         (job.output / "release").write_text(f"{release}\n", "utf-8")
         (job.output / "config").write_bytes((job.work / TREE / ".config").read_bytes())
+        (job.output / "requested").write_text("".join(f"{setting}\n" for setting in requested), "utf-8")
         names = [series.identity, *(patch.path.name for patch in series.patches)] if series else []
         (job.output / "applied").write_text("".join(f"{name}\n" for name in names), "utf-8")
 

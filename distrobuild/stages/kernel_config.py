@@ -27,10 +27,11 @@ class SymbolsLost(InvalidInput):
 
 def configure(
     make: Make, tree: Path, base: str, fragments: Sequence[Sequence[Setting]], strings: Mapping[str, str]
-) -> None:
+) -> list[Setting]:
     """Write `.config` in `tree`: `base`, the fragments in order (later wins), then the texts `strings`.
 
-    Raises `SymbolsLost` unless the fragments' every symbol has the value asked for by the last that names it.
+    Returns what the fragments got: the last word on every symbol, without the members of a choice that a later
+    fragment decided otherwise. Raises `SymbolsLost` unless all of them have the value asked for.
     """
     requested = kconfig.merge(fragments)
     lines = [str(setting) for setting in requested.values()]
@@ -44,31 +45,29 @@ def configure(
         symbols = [*requested, *strings]
         config.write_text(kconfig.overlay(config.read_text("utf-8"), symbols, lines), "utf-8")
     make("--silent", "olddefconfig")
-    if problems := _problems(requested, tree):
-        raise SymbolsLost(problems)
+    return _honoured(list(requested.values()), tree)
 
 
-def _problems(requested: Mapping[str, Setting], tree: Path) -> list[Problem]:
-    """What the finished configuration does not honour, and what was forbidden but never existed."""
+def _honoured(requested: Sequence[Setting], tree: Path) -> list[Setting]:
+    """What the finished configuration honours; raises `SymbolsLost` for the rest, and for what never existed."""
     text = (tree / ".config").read_text("utf-8")
     config = kconfig.parse_config(text)
-    lost = kconfig.lost(requested.values(), config)
+    lost = kconfig.lost(requested, config)
     mentioned = kconfig.mentioned(text)
-    unknown = [setting for setting in requested.values() if setting.value == "n" and setting.symbol not in mentioned]
+    unknown = [setting for setting in requested if setting.value == "n" and setting.symbol not in mentioned]
     if not lost and not unknown:
-        return []
+        return list(requested)
     symbols = read_tree(tree)
-    problems = [
-        _lost(setting, got, symbols, config)
-        for setting, got in lost
-        if not _outvoted(setting, list(requested.values()), symbols)
-    ]
+    outvoted = [setting for setting, _ in lost if _outvoted(setting, requested, symbols)]
+    problems = [_lost(setting, got, symbols, config) for setting, got in lost if setting not in outvoted]
     problems += [
         Problem(setting.location, f"CONFIG_{setting.symbol} is forbidden, but {symbols.absence(setting.symbol)}")
         for setting in unknown
         if setting.symbol not in symbols.definitions
     ]
-    return sorted(problems, key=lambda problem: problem.location)
+    if problems:
+        raise SymbolsLost(sorted(problems, key=lambda problem: problem.location))
+    return [setting for setting in requested if setting not in outvoted]
 
 
 def _outvoted(setting: Setting, requested: Sequence[Setting], symbols: KconfigTree) -> bool:

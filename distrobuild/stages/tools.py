@@ -1,7 +1,8 @@
 """Make the tools root: the Debian root file system that supplies every program of every other stage.
 
 The host gives only mmdebstrap and bubblewrap, and the packages come from the lock, so a build on any host
-runs the same compilers.
+runs the same compilers. Which mmdebstrap made the root does not stand in the key, because the root does not depend on
+it: what is left in it are the packages' own files.
 """
 
 from __future__ import annotations
@@ -77,9 +78,16 @@ class ToolsStage(Stage[ToolsOptions]):
         _settle(job)
 
 
+LEFTOVERS = (
+    *("dev", "etc/resolv.conf", "etc/systemd/system", "etc/passwd-", "etc/group-", "etc/shadow", "etc/shadow-"),
+    *("etc/gshadow", "etc/gshadow-", "var/cache/apt", "var/cache/debconf", "var/lib/apt", "var/lib/dpkg/status-old"),
+)
+"""What mmdebstrap's own way of working leaves, which differs from one version to the next, and no program needs."""
+
+
 def _settle(job: Job) -> None:
-    """Leave out what no program needs, and make every file readable by whoever runs the build."""
-    job.sandbox.run(["rm", "-rf", "/out/dev", "/out/var/cache/apt", "/out/var/lib/apt/lists", "/out/etc/resolv.conf"])
+    """Leave the packages' own files only, and make every file readable by whoever runs the build."""
+    job.sandbox.run(["rm", "-rf", *(f"/out/{name}" for name in LEFTOVERS)])
     # Stages with network have the host's in this place.
     job.sandbox.run(["touch", "/out/etc/resolv.conf"])
     job.sandbox.run(["chown", "-R", "0:0", "/out"])

@@ -41,9 +41,17 @@ def job(tmp_path_factory: pytest.TempPathFactory, tools_root: Path) -> Job:
 
 
 def configure(job: Job, base: str, *texts: str) -> dict[str, str]:
-    fragments = [kconfig.parse_fragment(text, Path(f"{at}.config")) for at, text in enumerate(texts, start=1)]
-    kernel_config.configure(Make(job, "test", {}, ccache=False), job.work / TREE, base, fragments, {})
+    """The finished configuration."""
+    requested(job, base, *texts)
     return kconfig.parse_config((job.work / TREE / ".config").read_text())
+
+
+def requested(job: Job, base: str, *texts: str) -> dict[str, str]:
+    """What the fragments asked for and got."""
+    fragments = [kconfig.parse_fragment(text, Path(f"{at}.config")) for at, text in enumerate(texts, start=1)]
+    make = Make(job, "test", {}, ccache=False)
+    got = kernel_config.configure(make, job.work / TREE, base, fragments, {})
+    return {setting.symbol: setting.value for setting in got}
 
 
 @pytest.mark.parametrize("flavour", sorted(KERNEL.flavours))
@@ -65,6 +73,11 @@ def test_a_later_fragment_wins_in_a_symbol_and_in_a_choice(job: Job) -> None:
         job, "x86_64_defconfig", "CONFIG_HZ_1000=y\nCONFIG_FUSE_FS=y\n", "CONFIG_HZ_250=y\nCONFIG_FUSE_FS=m\n"
     )
     assert (config["HZ"], config["FUSE_FS"]) == ("250", "m")
+
+
+def test_what_a_later_fragment_chose_otherwise_counts_as_not_requested(job: Job) -> None:
+    got = requested(job, "x86_64_defconfig", "CONFIG_HZ_1000=y\n# CONFIG_SOUND is not set\n", "CONFIG_HZ_250=y\n")
+    assert got == {"HZ_250": "y", "SOUND": "n"}
 
 
 def test_two_members_of_a_choice_in_one_fragment_are_an_error(job: Job) -> None:

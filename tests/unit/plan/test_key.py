@@ -9,6 +9,7 @@ from distrobuild.plan.code import code_digests
 from distrobuild.plan.graph import Node, Plan, Tree
 from distrobuild.plan.key import keys
 from distrobuild.plan.why import changed_stages, differences
+from distrobuild.stages.boot import BootStage
 from distrobuild.stages.deb import DebStage
 from tests.unit.engine.small_stages import EPOCH, WriteOptions, WriteStage, plan, write
 
@@ -54,6 +55,10 @@ def test_the_code_of_a_stage_is_its_module_what_it_imports_and_its_templates() -
     assert any(name.startswith("templates/deb/") for name in found)
     assert "python:Jinja2" in found or "python:jinja2" in found
     assert "distrobuild.engine.engine" not in found
+
+
+def test_a_file_that_a_module_reads_counts_as_its_code() -> None:
+    assert "distrobuild.boot/probe.S" in code_digests(BootStage)
 
 
 def test_umask_and_times_of_a_source_do_not_count(tmp_path: Path) -> None:
