@@ -1,16 +1,16 @@
 # Two commands do everything: `make iso` and `make check`. Both install what is missing.
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: iso check setup format clean
+.PHONY: iso check setup programs test-programs format clean
 
 iso: setup  ## build the ISO on this machine's own base, boot it, say where it is
 	$(VENV)/bin/distrobuild build ubuntu --base host --flavour vm
 
-check: setup  ## lint, types, import directions, and all tests: unit, stages, boot
+check: test-programs setup  ## lint, types, import directions, and all tests: unit, stages, boot
 	$(VENV)/bin/ruff check distrobuild tests benchmarks
 	$(VENV)/bin/ruff format --check distrobuild tests benchmarks
 	$(VENV)/bin/mypy
@@ -18,10 +18,15 @@ check: setup  ## lint, types, import directions, and all tests: unit, stages, bo
 	$(VENV)/bin/python -m pytest
 
 setup: $(STAMP)
+
+programs:
 	@sh packaging/host-programs.sh
 
-$(STAMP): pyproject.toml requirements.lock
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
+test-programs:
+	@sh packaging/host-programs.sh tests
+
+$(STAMP): pyproject.toml requirements.lock | programs
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/pip install --quiet --no-deps --editable .

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,7 +70,15 @@ class GuestNotShutDown(GuestFailed):
 class Guest:
     """One QEMU process and the way into it. A context manager: leaving it ends QEMU."""
 
-    def __init__(self, options: GuestOptions, tools_root: Path, folder: Path, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        options: GuestOptions,
+        tools_root: Path,
+        folder: Path,
+        accelerator: Accelerator,
+        on_milestone: Callable[[Milestone, float], None] = lambda _milestone, _seconds: None,
+    ) -> None:
+        """`on_milestone` is called from another thread, with the seconds since QEMU's start."""
         self.options = options
         self.accelerator = accelerator
         self.folder = folder
@@ -78,6 +87,7 @@ class Guest:
         self.seconds_to_running: float | None = None
         self.state: str | None = None
         """What `systemctl is-system-running` said when the boot was over: `running`, `degraded`."""
+        self._on_milestone = on_milestone
         self._powered_off = False
         self._tools_root = tools_root
         self._host: Host | None = None
@@ -219,6 +229,7 @@ class Guest:
 
     def _reached(self, milestone: Milestone) -> None:
         self.milestones[milestone] = time.monotonic() - self._started
+        self._on_milestone(milestone, self.milestones[milestone])
 
     def _found(self, finding: Finding) -> None:
         """End a guest that died while it is used: an ssh command would wait for its answer for ever."""

@@ -24,6 +24,7 @@ from distrobuild.boot.guest import Guest
 from distrobuild.boot.qemu import GuestOptions, Medium
 from distrobuild.boot.qmp import MonitorFailed
 from distrobuild.boot.result import FILE, BootFigures, Failure, Result
+from distrobuild.boot.signs import Milestone
 from distrobuild.errors import DistrobuildError
 
 NEVER_BOOTED = 10
@@ -118,7 +119,18 @@ class BoxTests:
         )
         tools_root = option("tools_root").absolute()
         accelerator = choose(option("accel"), tools_root, option("probe_cache"))
-        return Guest(options, tools_root, self._results, accelerator)
+        self._say(f"booting {options.image.name} by {options.firmware} under {accelerator}")
+        return Guest(options, tools_root, self._results, accelerator, self._reached)
+
+    def _reached(self, milestone: Milestone, seconds: float) -> None:
+        self._say(f"{milestone} after {seconds:.1f} s")
+
+    def _say(self, line: str) -> None:
+        """Tell whoever waits how far the boot is, past pytest's capture."""
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(line)
 
 
 TESTINFRA = "pytest11.testinfra"

@@ -14,6 +14,8 @@ FIRST_SUBORDINATE_ID = 100000
 SUBORDINATE_IDS = 65536
 """Ids below a person for their containers (login.defs(5): SUB_UID_MIN, SUB_UID_COUNT)."""
 SECONDS_PER_DAY = 86400
+ADMINISTRATORS = "sudo"
+"""The group, program and package by which people become root."""
 NO_PASSWORD = "!"
 """Matches no password at all; logging in by key stays possible."""
 

@@ -174,7 +174,7 @@ class User(Model):
     name: AccountName
     """Login name."""
     groups: tuple[AccountName, ...] = ()
-    """Supplementary groups, for example `sudo`."""
+    """Supplementary groups. Who is in `sudo` becomes root without a password, since nobody has one."""
     ssh_keys: tuple[Annotated[str, StringConstraints(pattern=PUBLIC_KEY)], ...] = ()
     """Public keys, as in `authorized_keys`."""
     shell: Annotated[str, StringConstraints(pattern=ABSOLUTE_PATH)] = "/bin/bash"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.deb822 import Packages
+from debian.deb822 import Packages, Release
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest.lock import LockedPackage, Repository
@@ -35,35 +35,65 @@ class UnknownPackage(DistrobuildError):
         self.package = package
 
 
+class NoSnapshots(DistrobuildError):
+    """A timestamp was asked of an archive that names no snapshot archive."""
+
+
 class UnsatisfiableRequest(DistrobuildError):
     """Packages that exist but cannot be installed together."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """`repositories` of one distribution, read by apt with the state folder `state`."""
+    """`repositories` of one distribution, read by apt with the state folder `state`.
+
+    `dated` archives are as they were at some time: that their Release files have expired is no objection.
+    """
 
     name: str
     repositories: Sequence[Repository]
     architecture: str
     state: Path
+    dated: bool = False
 
-    def update(self, snapshot: str | None = None) -> None:
-        """Fetch the indices and verify their signatures. Raises `UntrustedArchive` or `ArchiveUnreachable`.
-
-        With `snapshot` (a timestamp), apt turns to the snapshot archive that the Release file itself names.
-        """
+    def update(self) -> None:
+        """Fetch the indices and verify their signatures. Raises `UntrustedArchive` or `ArchiveUnreachable`."""
         for folder in ("lists/partial", "cache/archives/partial", "sources", "out", "parts"):
             (self.state / folder).mkdir(parents=True, exist_ok=True)
         (self.state / "status").write_text("")
-        (self.state / "apt.conf").write_text(_configuration(self.architecture))
+        (self.state / "apt.conf").write_text(_configuration(self.architecture, self.dated))
         (self.state / "sources" / "archive.sources").write_text(
-            "\n".join(_source(repository, snapshot) for repository in self.repositories)
+            "\n".join(_source(repository) for repository in self.repositories)
         )
         try:
             self._apt("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any")
         except ProgramFailed as error:
             raise self._update_error(error) from error
+
+    def at(self, timestamp: str, state: Path) -> Archive:
+        """The archive as it was at a time (`20260101T000000Z`), which needs an `update` of its own.
+
+        The address is the one that the verified Release files name by `Snapshots`, a field of Debian's and Ubuntu's
+        archives; apt itself follows it from 2.7 on only. Raises `NoSnapshots`.
+        """
+        dated = [
+            repository.model_copy(update={"mirror": self._snapshots(repository).replace("@SNAPSHOTID@", timestamp)})
+            for repository in self.repositories
+        ]
+        name = f"{self.name} at {timestamp}"
+        return dataclasses.replace(self, name=name, repositories=dated, state=state, dated=True)
+
+    def _snapshots(self, repository: Repository) -> str:
+        suite = repository.suites[0]
+        (release,) = (self.state / "lists").glob(f"*_dists_{suite.replace('/', '_')}_InRelease")
+        with release.open("rb") as stream:
+            address: str | None = Release(stream).get("Snapshots")
+        if address is None or "@SNAPSHOTID@" not in address:
+            raise NoSnapshots(
+                f"{self.name} ({repository.mirror}, {suite}) names no snapshot archive",
+                hint="leave `snapshot` out, and name by `mirror` an archive that stands still",
+            )
+        return address.rstrip("/")
 
     def resolve(self, packages: Sequence[str]) -> list[LockedPackage]:
         """`packages` (names, or apt patterns) with all they depend on, sorted by name."""
@@ -160,15 +190,14 @@ class Archive:
         return UnknownPackage(package, self.name, f"did you mean `{near[0]}`?" if near else None)
 
 
-def _source(repository: Repository, snapshot: str | None) -> str:
+def _source(repository: Repository) -> str:
     return (
         f"Types: deb\nURIs: {repository.mirror}\nSuites: {' '.join(repository.suites)}\n"
         f"Components: {' '.join(repository.components)}\nSigned-By: {repository.keyring}\n"
-        f"{f'Snapshot: {snapshot}' if snapshot else ''}\n"
     )
 
 
-def _configuration(architecture: str) -> str:
+def _configuration(architecture: str, dated: bool) -> str:
     return "\n".join(
         [
             'Dir "/work";',
@@ -188,6 +217,7 @@ def _configuration(architecture: str) -> str:
             'APT::Sandbox::User "root";',
             'Acquire::Languages "none";',
             'Acquire::Retries "3";',
+            f'Acquire::Check-Valid-Until "{str(not dated).lower()}";',
             'Acquire::http::Timeout "30";',
             "",
         ]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.manifest.distributions import DISTRIBUTIONS, locale_packages
 from distrobuild.manifest.lock import Lock, Request, Section
 from distrobuild.manifest.models import AptSource, DistributionName
 from distrobuild.manifest.package import Package, load_package, on_base
@@ -116,19 +115,15 @@ def version_changes(before: Lock, after: Lock) -> Iterator[tuple[str, str, str |
 
 def _image(selection: Selection) -> Wanted:
     base = selection.base
-    table = DISTRIBUTIONS[base.distribution]
     own = {name: load_package(selection.root / "packages" / name) for name in selection.contents.packages}
     # The project's own packages are built, not fetched, but what they depend on is.
     needed = set(_dependencies(own, base.distribution, base.suite))
-    locales = locale_packages(selection.target.locale)
     request = Request(
         distribution=base.distribution,
         suite=base.suite,
         snapshot=base.snapshot,
         mirror=base.mirror,
-        install=tuple(
-            sorted({*table.minimal, *table.live, table.keyring_package, *selection.contents.install, *needed, *locales})
-        ),
+        install=tuple(sorted({*selection.archive_packages, *needed})),
     )
     return Wanted(request, base.keyring)
 

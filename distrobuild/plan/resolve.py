@@ -59,7 +59,7 @@ class Resolver:
         """What a request resolves to now.
 
         `keep` maps packages to versions that should stay while the archive has them. Raises
-        `ArchiveUnreachable`, `UntrustedArchive`, `UnknownPackage`, `UnsatisfiableRequest`.
+        `ArchiveUnreachable`, `UntrustedArchive`, `NoSnapshots`, `UnknownPackage`, `UnsatisfiableRequest`.
         """
         places = repositories(request, keyring)
         archive = self._archive(request, places)
@@ -76,7 +76,10 @@ class Resolver:
             name = f"{DISTRIBUTIONS[DistributionName(request.distribution)].title} {request.suite}"
             state = Path(self._folder.name) / str(len(self._archives))
             archive = Archive(name, places, self.architecture, state)
-            archive.update(request.snapshot)
+            archive.update()
+            if request.snapshot is not None:
+                archive = archive.at(request.snapshot, state.with_name(f"{state.name}-snapshot"))
+                archive.update()
             self._archives[known] = archive
         return self._archives[known]
 

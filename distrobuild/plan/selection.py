@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distrobuild.errors import DistrobuildError
+from distrobuild.formats.accounts import ADMINISTRATORS
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import HostBase, parse_base
-from distrobuild.manifest.distributions import DISTRIBUTIONS
+from distrobuild.manifest.distributions import DISTRIBUTIONS, locale_packages
 from distrobuild.manifest.models import Base, Contents, DistributionName, Kernel, KernelFlavour, Manifest, UbuntuTarget
 
 OS_RELEASE = Path("/etc/os-release")
@@ -49,6 +50,15 @@ class Selection:
     def base_name(self) -> str:
         """`debian:trixie`."""
         return f"{self.base.distribution}:{self.base.suite}"
+
+    @property
+    def archive_packages(self) -> frozenset[str]:
+        """What the image needs of the base's archive, beside what the project's own packages depend on."""
+        table = DISTRIBUTIONS[self.base.distribution]
+        needed = {*table.minimal, *table.live, table.keyring_package, *locale_packages(self.target.locale)}
+        if any(ADMINISTRATORS in user.groups for user in self.target.users):
+            needed.add(ADMINISTRATORS)
+        return frozenset({*needed, *self.contents.install})
 
     @property
     def architecture(self) -> str:

@@ -95,10 +95,9 @@ class _Nodes:
 
     @cached_property
     def rootfs(self) -> Node:
-        selection, table = self.selection, DISTRIBUTIONS[self.selection.base.distribution]
-        contents = selection.contents
+        selection, contents = self.selection, self.selection.contents
         kernel = f"linux-image-{self.manifest.name}-{selection.flavour}"
-        packages = {*table.minimal, *table.live, table.keyring_package, *contents.install, *contents.packages, kernel}
+        packages = {*selection.archive_packages, *contents.packages, kernel}
         options = RootfsOptions(
             suite=selection.base.suite,
             packages=tuple(sorted(packages)),

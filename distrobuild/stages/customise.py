@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.formats.accounts import Accounts, Person
+from distrobuild.formats.accounts import ADMINISTRATORS, Accounts, Person
 from distrobuild.formats.root_tar import RootTar, TarWriter
 from distrobuild.formats.template import render
 from distrobuild.stages.stage import Job, Options, Stage
@@ -120,6 +120,8 @@ class CustomiseStage(Stage[CustomiseOptions]):
                 raise UnknownShell(f"user `{user.name}`: the image has no {user.shell}", hint="install its package")
             accounts, number = accounts.with_person(Person(user.name, user.groups, user.shell), epoch)
             _add_home(layer, user, (number, number))
+            if ADMINISTRATORS in user.groups:
+                layer.file("etc/sudoers.d/50-no-password", (TEMPLATES / "sudoers").read_bytes(), mode=0o440)
         for name, text in accounts.texts().items():
             layer.file(f"etc/{name}", text.encode(), mode=ACCOUNT_FILES[name])
 

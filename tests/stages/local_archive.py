@@ -61,9 +61,14 @@ def make_deb(folder: Path, name: str, version: str, depends: str = "", **fields:
 
 
 def write_archive(
-    folder: Path, suites: Mapping[str, Mapping[str, Iterable[Path]]], key: SigningKey, *, origin: str = "Debian"
+    folder: Path,
+    suites: Mapping[str, Mapping[str, Iterable[Path]]],
+    key: SigningKey,
+    *,
+    origin: str = "Debian",
+    **fields: str,
 ) -> None:
-    """Write `suites` (suite -> component -> packages) below `folder`, each signed by `key`."""
+    """Write `suites` (suite -> component -> packages) below `folder`, signed by `key`; `fields` go in each Release."""
     for suite, components in suites.items():
         indexes = {}
         for component, debs in components.items():
@@ -74,9 +79,10 @@ def write_archive(
             (place / path).parent.mkdir(parents=True, exist_ok=True)
             (place / path).write_bytes(content)
         release = release_index(Suite(origin, origin, suite, "amd64", EPOCH), indexes)
-        components_line = f"Components: {' '.join(components)}\n".encode()
+        fields["Components"] = " ".join(components)
+        head = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in fields.items()).encode()
         lines = [line for line in release.splitlines(keepends=True) if not line.startswith(b"Components:")]
-        (place / "Release").write_bytes(components_line + b"".join(lines))
+        (place / "Release").write_bytes(head + b"".join(lines))
         key.sign(place / "Release")
 
 

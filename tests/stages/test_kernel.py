@@ -1,7 +1,7 @@
-"""The kernel stage on a tree of a few lines that answers as kbuild does: what goes in, what is refused, what comes out.
+"""The kernel stage on a tree of a few lines: what goes in, what is refused, what comes out.
 
-The tree is made up so that the tests take seconds; that the real tree compiles and boots is proven by the boot tests,
-and what the real kconfig decides by test_kernel_config.py.
+That the real tree compiles and boots is proven by the boot tests, and what the real kconfig decides by
+test_kernel_config.py.
 """
 
 from __future__ import annotations
@@ -19,37 +19,8 @@ from distrobuild.formats.patch_apply import PatchDoesNotApply
 from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
 from distrobuild.stages.kernel_config import SymbolsLost
 from distrobuild.stages.stage import Job
+from tests.stages.small_kernel import RELEASE, write_tree
 
-RELEASE = "6.12.9-test-vm"
-MAKEFILE = """\
-VERSION = 6
-PATCHLEVEL = 12
-SUBLEVEL = 9
-EXTRAVERSION =
-srctree := .
-
-allnoconfig:
-	grep -v IMPOSSIBLE $(KCONFIG_ALLCONFIG) > .config
-olddefconfig modules:
-bzImage: main.c
-	gcc -o $@ $< -DWHO='"$(KBUILD_BUILD_USER) $(MLOS_PATCHSET) $(KBUILD_BUILD_TIMESTAMP)"'
-	touch System.map
-kernelrelease:
-	@echo 6.12.9$(shell sed -n 's/CONFIG_LOCALVERSION="\\(.*\\)"/\\1/p' .config)
-image_name:
-	@echo bzImage
-modules_install:
-	mkdir -p $(INSTALL_MOD_PATH)/lib/modules/$(shell $(MAKE) -s kernelrelease)
-	echo > $(INSTALL_MOD_PATH)/lib/modules/$(shell $(MAKE) -s kernelrelease)/modules.order
-run-command:
-	$(KBUILD_RUN_COMMAND)
-"""
-SOURCES = {
-    "Makefile": MAKEFILE,
-    "Kconfig": 'config IMPOSSIBLE\n\tbool "Impossible"\n\tdepends on MAGIC\nconfig PLAIN\n\tbool "Plain"\n',
-    "main.c": "#include <stdio.h>\nint main(void)\n{\n\tputs(WHO);\n\treturn 0;\n}\n",
-    "scripts/package/install-extmod-build": '#!/bin/sh\nset -e\nmkdir -p "$1"\ncp Makefile .config bzImage "$1"\n',
-}
 PATCH = """\
 Subject: [PATCH] main: Return 3
 
@@ -67,11 +38,7 @@ Subject: [PATCH] main: Return 3
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name, text in SOURCES.items():
-        path = tmp_path / "linux" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    (tmp_path / "linux/scripts/package/install-extmod-build").chmod(0o755)
+    write_tree(tmp_path / "linux")
     (tmp_path / "patches").mkdir()
     (tmp_path / "patches/0001-main.patch").write_text(PATCH)
     (tmp_path / "patches/series").write_text("# Name: test\n0001-main.patch\n")
@@ -150,7 +117,7 @@ def test_the_same_bytes_come_out_whatever_the_umask_the_folder_and_the_processor
     request.getfixturevalue("any_umask")
     second = build(project, make_job, "second", cpus=4)
     files = [path.relative_to(first) for path in sorted(first.rglob("*")) if path.is_file()]
-    assert len(files) == 5
+    assert len(files) == 6
     for file in files:
         assert (first / file).read_bytes() == (second / file).read_bytes(), file
 

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from distrobuild.manifest.lock import Request, Section
-from distrobuild.plan.archive import ArchiveUnreachable, UnknownPackage, UnsatisfiableRequest, UntrustedArchive
+from distrobuild.plan.archive import (
+    ArchiveUnreachable,
+    NoSnapshots,
+    UnknownPackage,
+    UnsatisfiableRequest,
+    UntrustedArchive,
+)
 from distrobuild.plan.resolve import Resolver
 from tests.stages.local_archive import SigningKey, make_deb, write_archive
 
@@ -30,12 +36,12 @@ class Archive:
         }
         self.write()
 
-    def write(self) -> None:
-        write_archive(self.folder, self.suites, self.key, origin="Ubuntu")
+    def write(self, **fields: str) -> None:
+        write_archive(self.folder, self.suites, self.key, origin="Ubuntu", **fields)
 
-    def resolve(self, *packages: str, keep: dict[str, str] | None = None) -> Section:
+    def resolve(self, *packages: str, keep: dict[str, str] | None = None, snapshot: str | None = None) -> Section:
         request = Request(
-            distribution="ubuntu", suite="noble", snapshot=None, mirror=f"file://{self.folder}", install=packages
+            distribution="ubuntu", suite="noble", snapshot=snapshot, mirror=f"file://{self.folder}", install=packages
         )
         with Resolver("amd64") as resolver:
             return resolver.resolve(request, str(self.key.keyring), keep)
@@ -70,6 +76,31 @@ def test_a_kept_version_stays_while_the_archive_has_it(archive: Archive) -> None
     archive.suites["noble-updates"]["main"] = [archive.new]
     archive.write()
     assert archive.versions("tool", keep={"library": "1.0"})["library"] == "1.0"
+
+
+def test_a_snapshot_is_read_where_the_archive_says_though_it_has_expired(archive: Archive) -> None:
+    live = archive.folder
+    archive.folder = live.with_name("snapshots") / "20260101T000000Z"
+    archive.write(Valid_Until="Thu, 08 Jan 2026 00:00:00 UTC")
+    archive.folder = live
+    archive.suites["noble-updates"]["main"] = [archive.new]
+    archive.write(Snapshots=f"file://{live.with_name('snapshots')}/@SNAPSHOTID@/")
+    section = archive.resolve("tool", snapshot="20260101T000000Z")
+    (library,) = [package for package in section.packages if package.package == "library"]
+    assert (library.version, archive.versions("tool")["library"]) == ("1.0", "1.1")
+    assert "/snapshots/20260101T000000Z/pool/" in library.url
+    assert section.repositories[0].mirror == f"file://{live}"  # where a running image looks for updates
+
+
+def test_an_archive_that_has_expired_is_not_used(archive: Archive) -> None:
+    archive.write(Valid_Until="Thu, 08 Jan 2026 00:00:00 UTC")
+    with pytest.raises((UntrustedArchive, ArchiveUnreachable), match="expired"):
+        archive.resolve("tool")
+
+
+def test_a_timestamp_asked_of_an_archive_without_snapshots_is_refused(archive: Archive) -> None:
+    with pytest.raises(NoSnapshots, match="names no snapshot archive"):
+        archive.resolve("tool", snapshot="20260101T000000Z")
 
 
 def test_an_unknown_package_is_named_with_the_nearest_one(archive: Archive) -> None:

@@ -44,8 +44,8 @@ def root(tmp_path: Path) -> Path:
         tar.file("usr/share/zoneinfo/UTC", b"")
         tar.file("etc/passwd", b"root:x:0:0:root:/root:/bin/bash\n")
         tar.file("etc/shadow", b"root:*:20000:0:99999:7:::\n", 0o640, (0, 42))
-        tar.file("etc/group", b"root:x:0:\nrender:x:992:\n")
-        tar.file("etc/gshadow", b"root:*::\nrender:!::\n", 0o640, (0, 42))
+        tar.file("etc/group", b"root:x:0:\nsudo:x:27:\nrender:x:992:\n")
+        tar.file("etc/gshadow", b"root:*::\nsudo:*::\nrender:!::\n", 0o640, (0, 42))
         tar.file("etc/skel/.bashrc", b"# hello\n")
         tar.folder("etc/skel")
     return folder
@@ -98,6 +98,13 @@ def test_a_user_logs_in_by_key_only(customise: Customise) -> None:
     assert layer.read("home/ada/.bashrc") == b"# hello\n"
     assert mode(layer, "home/ada") == mode(layer, "home/ada/.ssh") == (0o700, 1000, 1000)
     assert mode(layer, "home/ada/.ssh/authorized_keys") == (0o600, 1000, 1000)
+
+
+def test_who_is_in_sudo_becomes_root_without_the_password_that_nobody_has(customise: Customise) -> None:
+    layer = customise(users=(UserOptions(name="ada", groups=("sudo",)),))
+    assert b"%sudo ALL=(ALL:ALL) NOPASSWD: ALL\n" in layer.read("etc/sudoers.d/50-no-password")
+    assert mode(layer, "etc/sudoers.d/50-no-password") == (0o440, 0, 0)
+    assert customise(users=(UserOptions(name="bob"),)).lookup("etc/sudoers.d/50-no-password") is None
 
 
 def test_without_users_the_accounts_stay_the_packages_own(customise: Customise) -> None:
