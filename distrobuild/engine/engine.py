@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
-import errno
 import shutil
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,12 @@ from pathlib import Path
 from distrobuild.engine import events
 from distrobuild.engine.entry import Entry, Scratch
 from distrobuild.engine.sources import snapshot
+from distrobuild.engine.stage_log import DISK_FULL, StageLog
 from distrobuild.engine.store import Store
 from distrobuild.errors import DistrobuildError
 from distrobuild.plan.graph import Node, Plan, Tree
 from distrobuild.plan.key import Keyed, keys
-from distrobuild.sandbox.sandbox import TAIL_LINES, ProgramFailed, Sandbox
+from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 from distrobuild.stages.stage import Job
 
 
@@ -143,17 +142,15 @@ class _Run:
     def _one(self, node: Node) -> None:
         keyed = self.keyed[node.name]
         store, emit = self.engine.store, self.engine.emit
-        with store.claim(keyed.key), store.scratch() as scratch, scratch.log.open("w", encoding="utf-8") as log:
+        with store.claim(keyed.key), store.scratch() as scratch, StageLog(scratch.log) as log:
             if store.find(keyed.key) is not None:
                 return  # another build finished it while this one waited
             before = store.recall(self.engine.project, node.name)
             emit(events.StageStarted(node.name, None if before is None else before["meta"]["seconds"]))
-            tail: deque[str] = deque(maxlen=TAIL_LINES)
 
             def note(event: events.Event) -> None:
                 if isinstance(event, events.StageLine):
-                    tail.append(event.text)
-                    print(event.text, file=log, flush=True)
+                    log.write(event.text)
                 emit(event)
 
             start = time.monotonic()
@@ -163,12 +160,14 @@ class _Run:
                 _check_outputs(node, scratch.output)
                 entry = store.commit(keyed, scratch, time.monotonic() - start)
             except Exception as error:
-                raise self._failure(node, scratch, error, tuple(tail)) from error
+                raise self._failure(node, scratch, error, log.tail) from error
             emit(events.StageFinished(node.name, keyed.key, entry.meta.seconds, entry.meta.bytes))
 
     def _failure(self, node: Node, scratch: Scratch, error: Exception, tail: tuple[str, ...]) -> Exception:
-        place = self.engine.store.keep_failed(scratch, self.engine.project, node.name)
         message, hint = _explain(error, self.engine.store.root)
+        if _disk_is_full(error):
+            self.engine.store.clear(scratch)
+        place = self.engine.store.keep_failed(scratch, self.engine.project, node.name)
         reproduction = None
         if isinstance(error, ProgramFailed):
             reproduction = error.reproduction.replace(str(scratch.path), str(place))
@@ -190,11 +189,14 @@ def _explain(error: Exception, store: Path) -> tuple[str, str | None]:
     """Message and hint of what stopped a stage; a full disk is recognised wherever it shows."""
     text = error.message if isinstance(error, DistrobuildError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, DistrobuildError) else None
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if isinstance(error, ProgramFailed):
-        full = full or any("No space left on device" in line for line in error.tail)
-    if full:
+    if _disk_is_full(error):
         free = shutil.disk_usage(store).free
         hint = f"free some ({free >> 20} MiB left for {store}), or `distrobuild cache gc`"
         return f"no space left on the disk: {text}", hint
     return text, hint
+
+
+def _disk_is_full(error: Exception) -> bool:
+    if isinstance(error, ProgramFailed):
+        return any("No space left on device" in line for line in error.tail)
+    return isinstance(error, OSError) and error.errno in DISK_FULL

@@ -143,6 +143,12 @@ class Store:
         staged.rename(entry.path)
         return entry
 
+    def clear(self, scratch: Scratch) -> None:
+        """Give back at once the room that a stage took: what filled the disk helps nobody, and would keep it full."""
+        for folder in (scratch.work, scratch.output):
+            remove_tree(folder)
+            folder.mkdir()
+
     def keep_failed(self, scratch: Scratch, project: str, stage: str) -> Path:
         """Keep a failed run for `distrobuild shell`; return where."""
         place = self.root / "failed" / f"{project}-{stage.replace('/', '-')}"

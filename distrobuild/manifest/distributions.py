@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from distrobuild.manifest.models import DistributionName
+from distrobuild.manifest.values import DistributionName
 
 
 @dataclass(frozen=True)

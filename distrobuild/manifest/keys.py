@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest import suggestion
-from distrobuild.manifest.models import MEANINGS
+from distrobuild.manifest.values import MEANINGS
 from distrobuild.manifest.yaml_positions import KeyPath
 
 Schema: TypeAlias = dict[str, Any]

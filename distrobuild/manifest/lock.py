@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.manifest.models import Sha256
+from distrobuild.manifest.values import Sha256
 
 FORMAT = 1
 """Version of the file's shape; a build refuses any other."""

@@ -5,65 +5,30 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-NAME = r"^[a-z0-9][a-z0-9+.-]*$"
-SHA256 = r"^[0-9a-f]{64}$"
-PROJECT_PATH = r"^[^/~].*$"
-COMMIT = r"^[0-9a-f]{40}$"
-VERSION = r"^[0-9][0-9A-Za-z.+~-]*$"
-KERNEL_VERSION = r"^\d+\.\d+(\.\d+)?$"
-TIMESTAMP = r"^\d{8}T\d{6}Z$"
-ARCHIVE_ADDRESS = r"^(https?://[^/\s]|file:///)\S*$"
-PUBLIC_KEY = r"^(\S.*\s)?(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) AAAA\S+"
-ABSOLUTE_PATH = r"^/\S*$"
-CONFIG_TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.-]*config$"
-MAINTAINER = r"^[^<>]+ <[^<>@\s]+@[^<>@\s]+>$"
-ACCOUNT = r"^[a-z_][a-z0-9_-]*$"
-LOCALE = r"^[A-Za-z]+(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?$"
-
-MEANINGS = {
-    NAME: ("a name", "lower-case letters, digits, `+`, `.` and `-`, beginning with a letter or a digit"),
-    SHA256: ("a SHA-256 digest", "64 hexadecimal digits, lower case, as `sha256sum` prints them"),
-    PROJECT_PATH: ("a path", "relative to the folder of the manifest"),
-    COMMIT: ("a commit id", "all 40 hexadecimal digits, as `git rev-parse` prints them"),
-    VERSION: ("a version", "a digit first, then letters, digits, `.`, `+`, `~` and `-`"),
-    KERNEL_VERSION: ("a kernel version", "two or three numbers, such as `6.12.40`"),
-    ARCHIVE_ADDRESS: ("an address", "`http://HOST/PATH`, `https://HOST/PATH` or `file:///PATH`"),
-    PUBLIC_KEY: ("a public key", "one line as in `authorized_keys`: `ssh-ed25519 AAAA... name`"),
-    CONFIG_TARGET: ("a configuration target", "a make target such as `x86_64_defconfig` or `allnoconfig`"),
-    MAINTAINER: ("a name with an address", "`Name <mail@host>`"),
-    ACCOUNT: ("an account name", "lower-case letters, digits, `_` and `-`, not beginning with a digit"),
-    LOCALE: ("a locale", "such as `C.UTF-8` or `de_DE.UTF-8`"),
-    ABSOLUTE_PATH: ("an absolute path", "it begins with `/`"),
-    TIMESTAMP: ("a timestamp", "such as `20260101T000000Z`"),
-}
-"""What a text that must match a pattern is called, and what it looks like, for people."""
+from distrobuild.manifest.values import (
+    ABSOLUTE_PATH,
+    ARCHIVE_ADDRESS,
+    COMMIT,
+    CONFIG_TARGET,
+    KERNEL_VERSION,
+    LOCALE,
+    MAINTAINER,
+    PUBLIC_KEY,
+    TIMESTAMP,
+    VERSION,
+    AccountName,
+    DistributionName,
+    Model,
+    Name,
+    ProjectPath,
+    Sha256,
+)
 
 DEFAULT_FLAVOUR = "server"
-
-Name = Annotated[str, StringConstraints(pattern=NAME)]
-AccountName = Annotated[str, StringConstraints(pattern=ACCOUNT)]
-Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
-ProjectPath = Annotated[str, StringConstraints(pattern=PROJECT_PATH)]
-
-
-class Model(BaseModel):
-    """Base of every part of the manifest: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-
-class DistributionName(StrEnum):
-    """A distribution whose archive can be the base."""
-
-    DEBIAN = "debian"
-    UBUNTU = "ubuntu"
 
 
 class Base(Model):

@@ -16,8 +16,8 @@ from pydantic import AfterValidator
 
 from distrobuild.errors import InvalidInput, Location, Problem
 from distrobuild.manifest import yaml_positions
-from distrobuild.manifest.models import Model, Name
 from distrobuild.manifest.validation import validate
+from distrobuild.manifest.values import Model, Name
 from distrobuild.manifest.yaml_positions import KeyPath, value_location
 
 DESCRIPTION = "package.yaml"

@@ -14,9 +14,10 @@ from typing import TypeAlias
 from distrobuild.errors import InvalidInput, Location, Problem
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import suite_problem
-from distrobuild.manifest.models import DEFAULT_FLAVOUR, DistributionName
+from distrobuild.manifest.models import DEFAULT_FLAVOUR
 from distrobuild.manifest.package import DESCRIPTION, load_package
 from distrobuild.manifest.project import Project, Text
+from distrobuild.manifest.values import DistributionName
 
 Check: TypeAlias = Callable[[Project], Iterable[Problem]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.manifest.models import NAME
+from distrobuild.manifest.values import NAME
 
 TEMPLATES = Path(__file__).parent / "templates" / "starter"
 """The tree that becomes the project; what ends in `.j2` is filled in."""

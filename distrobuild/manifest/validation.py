@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from distrobuild.errors import Problem
 from distrobuild.manifest import keys, suggestion
 from distrobuild.manifest.keys import Key
-from distrobuild.manifest.models import MEANINGS
+from distrobuild.manifest.values import MEANINGS
 from distrobuild.manifest.yaml_positions import (
     KeyPath,
     YamlMapping,

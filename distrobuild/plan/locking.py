@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest.lock import Lock, Request, Section
-from distrobuild.manifest.models import AptSource, DistributionName
+from distrobuild.manifest.models import AptSource
 from distrobuild.manifest.package import Package, load_package, on_base
+from distrobuild.manifest.values import DistributionName
 from distrobuild.plan.resolve import Resolver
 from distrobuild.plan.selection import Selection
 from distrobuild.stages.tools import PROGRAMS

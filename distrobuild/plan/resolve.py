@@ -10,7 +10,7 @@ from types import TracebackType
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest.distributions import DISTRIBUTIONS, Distribution
 from distrobuild.manifest.lock import Repository, Request, Section
-from distrobuild.manifest.models import DistributionName
+from distrobuild.manifest.values import DistributionName
 from distrobuild.plan.archive import Archive
 from distrobuild.plan.mirrors import default_mirrors, host_mirror
 

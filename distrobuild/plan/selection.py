@@ -11,7 +11,8 @@ from distrobuild.formats.accounts import ADMINISTRATORS
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import HostBase, parse_base
 from distrobuild.manifest.distributions import DISTRIBUTIONS, locale_packages
-from distrobuild.manifest.models import Base, Contents, DistributionName, Kernel, KernelFlavour, Manifest, UbuntuTarget
+from distrobuild.manifest.models import Base, Contents, Kernel, KernelFlavour, Manifest, UbuntuTarget
+from distrobuild.manifest.values import DistributionName
 
 OS_RELEASE = Path("/etc/os-release")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

@@ -142,7 +142,7 @@ def test_a_commit_is_fetched_and_built(project: Path, served_commit: tuple[str, 
 
 def test_a_commit_that_the_repository_does_not_have_is_named(project: Path, served_commit: tuple[str, str]) -> None:
     address, _ = served_commit
-    with pytest.raises(StageError, match=f"{address}: commit 0123456789ab: .*not our ref"):
+    with pytest.raises(StageError, match=f"{address}: commit 012345678901: .*not our ref"):
         build_kernel(project, git=address, commit="0123456789" * 4)
 
 

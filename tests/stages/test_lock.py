@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from distrobuild.manifest.distributions import DISTRIBUTIONS
-from distrobuild.manifest.models import DistributionName
+from distrobuild.manifest.values import DistributionName
 from distrobuild.stages.tools import PROGRAMS
 from tests import mlos
 from tests.stages.local_archive import SigningKey, make_deb, write_archive

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distrobuild.manifest.base import HostBase, InvalidBase, parse_base
-from distrobuild.manifest.models import Base, DistributionName
+from distrobuild.manifest.models import Base
+from distrobuild.manifest.values import DistributionName
 
 GOOD = {
     "debian:trixie": Base(distribution=DistributionName.DEBIAN, suite="trixie"),

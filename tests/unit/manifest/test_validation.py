@@ -8,8 +8,8 @@ from typing import Annotated
 import pytest
 from pydantic import AfterValidator, StringConstraints
 
-from distrobuild.manifest.models import Model
 from distrobuild.manifest.validation import validate
+from distrobuild.manifest.values import Model
 from distrobuild.manifest.yaml_positions import parse
 
 
