@@ -100,7 +100,7 @@ def test_two_builds_at_once_run_every_stage_once_and_give_the_same_image(builds:
 
 
 FULL = """
-import subprocess, sys
+import shutil, subprocess, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from distrobuild.engine.engine import Engine, StageError
@@ -120,6 +120,7 @@ try:
 except StageError as error:
     print(repr(f"{{error}} {{error.hint}}"))
 print([path.name for path in Path({store!r}, "outputs").iterdir()])
+print(shutil.disk_usage({store!r}).used < 1 << 20)
 subprocess.run([*mount, "remount,size=64m"], check=True)
 print(sorted(build()))
 """
@@ -131,8 +132,8 @@ def test_a_disk_that_is_full_in_the_middle_loses_nothing_and_with_room_the_build
     own_mounts = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user", "--map-auto"])]
     ended = subprocess.run([*own_mounts, sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    failure, outputs, built = ended.stdout.splitlines()
+    failure, outputs, room_again, built = ended.stdout.splitlines()
     assert "no space left on the disk" in failure
     assert "cache gc" in failure
-    assert outputs == "[]"
+    assert (outputs, room_again) == ("[]", "True")
     assert built == "['last', 'program']"
