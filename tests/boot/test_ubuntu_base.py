@@ -1,4 +1,4 @@
-"""The Ubuntu path, offline: an archive of Ubuntu's shape, made of real Debian packages, becomes an ISO."""
+"""The Ubuntu path, offline: an archive of Ubuntu's shape, made of real Debian packages, becomes an ISO that boots."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from distrobuild.boot.result import Result
 from distrobuild.cli.session import Session
 from distrobuild.engine.engine import Engine
 from distrobuild.engine.entry import Entry
@@ -16,6 +17,7 @@ from distrobuild.engine.store import Store
 from distrobuild.formats.deb_repository import read_deb
 from distrobuild.formats.root_tar import RootTar
 from distrobuild.manifest.lock import read_lock, write_lock
+from distrobuild.plan.graph import Plan
 from distrobuild.plan.key import keys
 from distrobuild.plan.locking import TOOLS, kernel_section
 from tests import mlos
@@ -45,7 +47,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SigningKey]
 def built(
     archive: tuple[Path, SigningKey], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Entry], list[str]]:
-    """The ISO on base ubuntu:noble, its tools and kernel taken from the build on this machine's own base."""
+    """The ISO on base ubuntu:noble, booted; its tools and kernel are those of the build on this machine's own base."""
     place, key = archive
     folder = tmp_path_factory.mktemp("project")
     for name in ("kernel", "patches", "packages", "tests"):
@@ -60,7 +62,8 @@ def built(
     notes: list[str] = []
     emit = Stream(mlos.say, lambda event: notes.append(event.text) if isinstance(event, Note) else None)
     session = Session((folder / "distro.yaml",), overrides, None, mlos.FLAVOUR)
-    plan = session.plan(session.select("ubuntu"), emit).without("boot")
+    plan = session.plan(session.select("ubuntu"), emit)
+    plan = Plan(plan.target, (plan.find("boot/seabios"),), plan.epoch, plan.architecture)
     store = Store(tmp_path_factory.mktemp("store"))
     for name, keyed in keys(plan).items():
         if name in first and mlos.session().store.find(keyed.key):
@@ -104,3 +107,10 @@ def test_the_iso_has_both_boot_images(built: tuple[dict[str, Entry], list[str]])
     report = subprocess.run(["file", "--brief", str(iso)], check=True, capture_output=True, text=True).stdout
     assert "ISO 9660" in report
     assert "bootable" in report
+
+
+def test_the_image_boots_and_passes_every_box_test(built: tuple[dict[str, Entry], list[str]]) -> None:
+    result = Result.model_validate_json((built[0]["boot/seabios"].output / "result.json").read_bytes())
+    assert result.boot is not None
+    assert result.failed == {}
+    assert result.passed > len(result.skipped)
