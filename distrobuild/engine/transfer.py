@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tarfile
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 from distrobuild.engine.entry import Entry
-from distrobuild.engine.store import Store, remove_tree
+from distrobuild.engine.store import Store
 from distrobuild.errors import DistrobuildError
 
 FETCHED = "caches/fetch"
@@ -39,16 +38,14 @@ def export(store: Store, keys: Iterable[str], files: Iterable[str], place: Path)
 
 def import_(store: Store, place: Path) -> int:
     """Take what `export` wrote into the store, intact entries only; return how many. Raises `BadArchive`."""
-    scratch = store.root / "scratch" / uuid.uuid4().hex
-    scratch.mkdir()
-    try:
+    with store.scratch() as scratch:
         try:
             with tarfile.open(place) as archive:
-                archive.extractall(scratch, filter=_with_its_mode)
+                archive.extractall(scratch.work, filter=_with_its_mode)
         except (tarfile.TarError, OSError) as error:
             raise BadArchive(f"{place}: {error}") from error
         count = 0
-        for path in sorted((scratch / "outputs").glob("*")):
+        for path in sorted((scratch.work / "outputs").glob("*")):
             entry = Entry(f"sha256:{path.name}", path)
             if not entry.is_intact():
                 raise BadArchive(f"{place}: the output {path.name[:12]} in it is damaged")
@@ -56,14 +53,11 @@ def import_(store: Store, place: Path) -> int:
                 if store.find(entry.key) is None:
                     path.rename(store.root / "outputs" / path.name)
                     count += 1
-        for path in sorted((scratch / FETCHED).glob("*")):
-            path.rename(
-                store.cache("fetch") / path.name
-            )  # `fetch` checks every file against its digest when it is used
+        # `fetch` checks every file against its digest when it is used.
+        for path in sorted((scratch.work / FETCHED).glob("*")):
+            path.rename(store.cache("fetch") / path.name)
             count += 1
         return count
-    finally:
-        remove_tree(scratch)
 
 
 def _with_its_mode(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
