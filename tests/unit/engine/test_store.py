@@ -26,6 +26,14 @@ def test_verifying_finds_a_changed_file_a_new_file_and_a_changed_mode(engine: En
         assert not entry.is_intact()
 
 
+def test_verifying_finds_a_changed_record(engine: Engine) -> None:
+    entry = engine.build(plan(write("only", "good")))["only"]
+    assert entry.is_intact()
+    record = entry.path / "record.json"
+    record.write_text(record.read_text().replace('"text": "good"', '"text": "bad"'))
+    assert not entry.is_intact()
+
+
 def test_nothing_is_collected_while_a_build_runs(store: Store) -> None:
     with store.use(), pytest.raises(StoreInUse), store.collect():
         pass

@@ -41,6 +41,13 @@ def test_everything_that_can_change_a_result_changes_the_key(other: Plan) -> Non
     assert keys(other)["one"].key != key_of(write("one", "a"))
 
 
+def test_other_tools_of_the_same_name_change_the_key() -> None:
+    def with_tools(text: str) -> Node:
+        return Node("one", WriteStage(WriteOptions(text="a")), {}, write("tools", text))
+
+    assert key_of(with_tools("gcc 14")) != key_of(with_tools("gcc 15"))
+
+
 def test_the_code_of_a_stage_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key_of(write("one", "a"))
     monkeypatch.setattr("distrobuild.plan.key.code_digests", lambda stage: {stage.__module__: "sha256:changed"})
