@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,16 @@ def test_inputs_can_be_read_but_not_written(sandbox: Sandbox) -> None:
     assert sandbox.read(["cat", "/inputs/source/file"]) == b"input"
     with pytest.raises(ProgramFailed):
         sandbox.run(["touch", "/inputs/source/new"])
+
+
+def test_the_root_can_be_read_but_not_written(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/etc").mkdir()
+    programs = {f"/{name}": Path("/", name) for name in ("usr", "bin", "lib", "lib64") if Path("/", name).exists()}
+    own = replace(sandbox, root=tmp_path / "root", extra=programs)
+    with pytest.raises(ProgramFailed, match="touch /etc/new"):
+        own.run(["touch", "/etc/new"])
+    assert not (tmp_path / "root/etc/new").exists()
 
 
 def test_output_and_work_can_be_written(sandbox: Sandbox) -> None:
