@@ -1,0 +1,25 @@
+"""Disks with partition tables that other programs wrote, from `vectors/gpt.json`: each says by which commands."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "gpt.json").read_text())
+
+
+def sector_size(name: str) -> int:
+    return int(VECTORS[name]["sector_size"])
+
+
+def write_disk(name: str, path: Path) -> BinaryIO:
+    """A sparse file with this disk, open to read and write."""
+    disk = path.open("w+b")
+    disk.truncate(VECTORS[name]["bytes"])
+    for offset, content in VECTORS[name]["chunks"]:
+        disk.seek(offset)
+        disk.write(zlib.decompress(base64.b64decode(content)))
+    return disk
