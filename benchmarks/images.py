@@ -67,8 +67,7 @@ def _live_build(folder: Path, entries: Mapping[str, Entry]) -> float:
     write_archive(folder / "mirror", {suite: {"main": [*debs, *kernels]}}, key)
     work = folder / "work"
     (work / "config/package-lists").mkdir(parents=True)
-    options = next(node for node in mlos.plan() if node.name == "rootfs").stage.options
-    names = [name for name in options.packages if not name.startswith(("mlos-", "linux-image-"))]
+    names = mlos.plan().find("rootfs").stage.options.packages
     (work / "config/package-lists/same.list.chroot").write_text("\n".join(names) + "\n")
     mirror = f"file://{folder}/mirror"
     arguments = [

@@ -47,7 +47,7 @@ def publish(
     images = _place(entries["iso"].output, staged, "*.iso")
     _place(entries["repository"].output, staged, "*")
     _place(entries["kernel"].output / "debs", staged / "kernel", "*.deb")
-    _place(entries["rootfs"].output, staged, "packages.json")
+    _place(entries["install"].output, staged, "packages.json")
     boots = {name: entry.output for name, entry in entries.items() if name.startswith("boot/")}
     boots |= failed_boots or {}
     for name, results in boots.items():

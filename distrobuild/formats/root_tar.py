@@ -21,17 +21,35 @@ class BadRootArchive(DistrobuildError):
 
 
 class RootTar:
-    """The archive of a root file system, opened to read. Paths are absolute or relative to its root."""
+    """The archive of a root file system, opened to read. Paths are absolute or relative to its root.
 
-    def __init__(self, path: Path) -> None:
-        self._tar = tarfile.open(path)  # noqa: SIM115 - closed by __exit__
-        self._members = {str(_normal(member.name)): member for member in self._tar}
+    Given several, each is a layer over those before it: the last that has a path counts, a whiteout hides it.
+    """
+
+    def __init__(self, *paths: Path) -> None:
+        self._archives: list[tarfile.TarFile] = []
+        self._members: dict[str, tarfile.TarInfo] = {}
+        self._archive_of: dict[str, tarfile.TarFile] = {}
+        for path in paths:
+            self._lay(tarfile.open(path))  # noqa: SIM115 - closed by __exit__
+
+    def _lay(self, archive: tarfile.TarFile) -> None:
+        self._archives.append(archive)
+        for member in archive:
+            path = str(_normal(member.name))
+            if member.ischr() and (member.devmajor, member.devminor) == (0, 0):
+                for hidden in [each for each in self._members if each == path or each.startswith(f"{path}/")]:
+                    del self._members[hidden]
+            else:
+                self._members[path] = member
+                self._archive_of[path] = archive
 
     def __enter__(self) -> RootTar:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._tar.close()
+        for archive in self._archives:
+            archive.close()
 
     def __iter__(self) -> Iterator[str]:
         """Every path, as `usr/bin/env`, in the archive's order."""
@@ -40,6 +58,11 @@ class RootTar:
     def lookup(self, path: str) -> tarfile.TarInfo | None:
         """What stands at exactly this path; a symbolic link is not followed."""
         return self._members.get(str(_normal(path)))
+
+    def lookup_file(self, path: str) -> tarfile.TarInfo | None:
+        """As `lookup`, but of a further name of a file (a hard link), the file itself."""
+        member = self.lookup(path)
+        return self.lookup(member.linkname) if member is not None and member.islnk() else member
 
     def resolve(self, path: str) -> str:
         """The path with every symbolic link among its folders followed, its last part as it is.
@@ -70,8 +93,9 @@ class RootTar:
 
     def read(self, path: str) -> bytes:
         """Content of the regular file at this path (links among its folders followed). Raises `BadRootArchive`."""
-        member = self.lookup(self.resolve(path))
-        stream = None if member is None or not (member.isreg() or member.islnk()) else self._tar.extractfile(member)
+        place = self.resolve(path)
+        member = self.lookup_file(place)
+        stream = self._archive_of[place].extractfile(member) if member is not None and member.isreg() else None
         if stream is None:
             raise BadRootArchive(f"the root file system has no file /{_normal(path)}")
         return stream.read()
@@ -102,6 +126,22 @@ class TarWriter:
     def link(self, path: str, target: str, owner: tuple[int, int] = (0, 0)) -> None:
         """Add a symbolic link."""
         self._add(path, tarfile.SYMTYPE, 0o777, owner, target=target)
+
+    def whiteout(self, path: str) -> None:
+        """Add what hides a path of the layers below: a character device 0:0."""
+        self._add(path, tarfile.CHRTYPE, 0, (0, 0))
+
+    def copy(self, path: str, root: RootTar) -> None:
+        """Add what stands at `path` in `root`, with its extended attributes; a hard link as a file of its own."""
+        found = root.lookup_file(path)
+        if found is None:
+            raise BadRootArchive(f"the root file system has nothing at /{path}")
+        content = root.read(path) if found.isreg() else b""
+        attributes = {name: text for name, text in found.pax_headers.items() if name.startswith("SCHILY.xattr.")}
+        mtime = min(int(found.mtime), self._epoch)
+        member = found.replace(name=f"./{_normal(path)}", mtime=mtime, uname="", gname="", deep=False)
+        member.pax_headers = attributes
+        self._tar.addfile(member, io.BytesIO(content))
 
     def _add(
         self, path: str, kind: bytes, mode: int, owner: tuple[int, int], *, content: bytes = b"", target: str = ""

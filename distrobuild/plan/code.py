@@ -40,12 +40,10 @@ def code_digests(stage: type[Stage]) -> dict[str, str]:  # type: ignore[type-arg
         if path is not None:
             digests[module] = file_digest(path)
             digests.update(_data(module, path))
+            digests.update(_templates(path))
             own, foreign = _imports(path)
             pending.extend(own)
             digests.update({f"python:{name}": version for name, version in foreign})
-    templates = Path(sys.modules[stage.__module__].__file__ or "").parent / "templates" / stage.kind
-    if templates.is_dir():
-        digests.update({f"templates/{stage.kind}/{name}": digest for name, digest in source_files(templates).items()})
     return dict(sorted(digests.items()))
 
 
@@ -64,6 +62,14 @@ def _data(module: str, path: Path) -> dict[str, str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     files = [each for each in path.parent.iterdir() if each.is_file() and each.suffix not in PYTHON]
     return {f"{package}/{each.name}": file_digest(each) for each in files}
+
+
+@functools.cache
+def _templates(path: Path) -> dict[str, str]:
+    """The files below `templates/NAME` beside the module NAME."""
+    folder = path.parent / "templates" / path.stem
+    files = source_files(folder) if folder.is_dir() else {}
+    return {f"templates/{path.stem}/{name}": digest for name, digest in files.items()}
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from distrobuild.stages.customise import CustomiseOptions, CustomiseStage, Sourc
 from distrobuild.stages.deb import DebOptions, DebStage
 from distrobuild.stages.fetch import FetchOptions, FetchStage, File
 from distrobuild.stages.git import GitOptions, GitStage
+from distrobuild.stages.install import InstallOptions, InstallStage
 from distrobuild.stages.iso import IsoOptions, IsoStage
 from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
 from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
@@ -95,18 +96,25 @@ class _Nodes:
 
     @cached_property
     def rootfs(self) -> Node:
-        selection, contents = self.selection, self.selection.contents
-        kernel = f"linux-image-{self.manifest.name}-{selection.flavour}"
-        packages = {*selection.archive_packages, *contents.packages, kernel}
+        """All that comes from the base's archive; what the project's own packages need of it is in the request."""
+        selection = self.selection
+        section = image_section(selection)
         options = RootfsOptions(
             suite=selection.base.suite,
-            packages=tuple(sorted(packages)),
+            packages=self.lock.sections[section].request.install,
             architecture=selection.architecture,
             locale=selection.target.locale,
-            documentation=contents.documentation,
+            documentation=selection.contents.documentation,
         )
-        inputs = {"debs": self._fetch("base", image_section(selection)), "repository": self.repository}
-        return Node("rootfs", RootfsStage(options), inputs, self.tools)
+        return Node("rootfs", RootfsStage(options), {"debs": self._fetch("base", section)}, self.tools)
+
+    @cached_property
+    def install(self) -> Node:
+        kernel = f"linux-image-{self.manifest.name}-{self.selection.flavour}"
+        packages = (*self.selection.contents.packages, kernel)
+        options = InstallOptions(suite=self.selection.base.suite, packages=tuple(sorted(packages)))
+        inputs = {"rootfs": self.rootfs, "repository": self.repository}
+        return Node("install", InstallStage(options), inputs, self.tools)
 
     @cached_property
     def customise(self) -> Node:
@@ -119,7 +127,7 @@ class _Nodes:
             sources=self._sources(),
             dev=self.selection.dev,
         )
-        inputs: dict[str, Input] = {"rootfs": self.rootfs}
+        inputs: dict[str, Input] = {"rootfs": self.rootfs, "install": self.install}
         if target.overlay is not None:
             inputs["overlay"] = self._tree(target.overlay)
         return Node("customise", CustomiseStage(options), inputs, self.tools)
@@ -136,9 +144,10 @@ class _Nodes:
             architecture=selection.architecture,
         )
         inputs = {
-            "rootfs": self.rootfs,
+            "install": self.install,
             "layers/0-root": self._squashfs("squashfs/root", self.rootfs, "rootfs.tar"),
-            "layers/1-image": self._squashfs("squashfs/image", self.customise, "layer.tar"),
+            "layers/1-install": self._squashfs("squashfs/install", self.install, "layer.tar"),
+            "layers/2-image": self._squashfs("squashfs/image", self.customise, "layer.tar"),
         }
         return Node("iso", IsoStage(options), inputs, self.tools)
 

@@ -75,13 +75,14 @@ class CustomiseStage(Stage[CustomiseOptions]):
     kind: ClassVar[str] = "customise"
     inputs: ClassVar[Mapping[str, str]] = {
         "rootfs": "what the rootfs stage made",
+        "install": "what the install stage made: the layer over it",
         "overlay": "folder that is copied over the root; optional",
     }
     outputs: ClassVar[Mapping[str, str]] = {"layer.tar": "the layer"}
 
     def run(self, job: Job) -> None:
         """Write the layer. Raises the errors of this module and those of `formats.accounts`."""
-        with RootTar(job.inputs["rootfs"] / "rootfs.tar") as root:
+        with RootTar(job.inputs["rootfs"] / "rootfs.tar", job.inputs["install"] / "layer.tar") as root:
             layer = _Layer(root)
             self._name(layer)
             self._add_users(layer, job.epoch)

@@ -61,7 +61,7 @@ class IsoStage(Stage[IsoOptions]):
 
     kind: ClassVar[str] = "iso"
     inputs: ClassVar[Mapping[str, str]] = {
-        "rootfs": "what the rootfs stage made: vmlinuz and initrd.img",
+        "install": "what the install stage made: vmlinuz and initrd.img",
         "layers/*": "what squashfs stages made; the last by name is on top",
     }
     outputs: ClassVar[Mapping[str, str]] = {}
@@ -74,7 +74,7 @@ class IsoStage(Stage[IsoOptions]):
         """Write the image. Raises `ProgramFailed`."""
         medium = _Medium(job)
         for name in ("vmlinuz", "initrd.img"):
-            medium.take(f"live/{name}", f"rootfs/{name}")
+            medium.take(f"live/{name}", f"install/{name}")
         layers = sorted(name for name in job.inputs if name.startswith("layers/"))
         for name in layers:
             medium.take(f"live/{_layer_file(name)}", f"{name}/filesystem.squashfs")

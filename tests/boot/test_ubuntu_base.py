@@ -80,7 +80,7 @@ def test_the_kernel_is_the_same_whatever_the_base(built: tuple[dict[str, Entry],
 
 
 def test_packages_of_every_suite_and_component_are_installed(built: tuple[dict[str, Entry], list[str]]) -> None:
-    installed = {package["name"] for package in json.loads((built[0]["rootfs"].output / "packages.json").read_text())}
+    installed = {package["name"] for package in json.loads((built[0]["install"].output / "packages.json").read_text())}
     assert {"openssh-server", "live-boot", "systemd", "ubuntu-keyring", "mlos-release"} <= installed
 
 
@@ -96,7 +96,7 @@ def test_the_image_fetches_its_updates_from_the_archive_it_was_made_of(
 
 
 def test_the_image_says_what_it_is_made_of(built: tuple[dict[str, Entry], list[str]]) -> None:
-    with RootTar(built[0]["rootfs"].output / "rootfs.tar") as root:
+    with RootTar(built[0]["install"].output / "layer.tar") as root:
         os_release = root.read("usr/lib/os-release").decode()
     assert "ID=mlos" in os_release
     assert 'ID_LIKE="ubuntu debian"' in os_release

@@ -21,11 +21,11 @@ OPTIONS = IsoOptions(file_name=NAME, name="mlos", title="MLOS Linux", version="1
 @pytest.fixture
 def inputs(tmp_path: Path) -> dict[str, Path]:
     """A kernel, an initial RAM file system and two layers, as far as the stage looks at them."""
-    places = {name: tmp_path / "inputs" / name for name in ("rootfs", "layers/0-root", "layers/1-image")}
+    places = {name: tmp_path / "inputs" / name for name in ("install", "layers/0-root", "layers/1-image")}
     for place in places.values():
         place.mkdir(parents=True)
-    (places["rootfs"] / "vmlinuz").write_bytes(b"kernel" * 1000)
-    (places["rootfs"] / "initrd.img").write_bytes(b"initrd" * 1000)
+    (places["install"] / "vmlinuz").write_bytes(b"kernel" * 1000)
+    (places["install"] / "initrd.img").write_bytes(b"initrd" * 1000)
     for number in ("0-root", "1-image"):
         (places[f"layers/{number}"] / "filesystem.squashfs").write_bytes(number.encode() * 10000)
     return places
@@ -101,7 +101,7 @@ def test_the_menu_offers_everything_and_boots_live_first(medium: Job) -> None:
 
 
 def test_the_same_files_give_the_same_bytes(make_job: MakeJob, medium: Job, inputs: dict[str, Path]) -> None:
-    for path in (inputs["rootfs"], *inputs["rootfs"].iterdir()):
+    for path in (inputs["install"], *inputs["install"].iterdir()):
         os.utime(path, (1, 1))
     before = os.umask(0o077)
     try:
@@ -115,7 +115,7 @@ def test_the_same_files_give_the_same_bytes(make_job: MakeJob, medium: Job, inpu
 def test_another_content_makes_another_medium_for_grub_to_find(
     make_job: MakeJob, medium: Job, inputs: dict[str, Path]
 ) -> None:
-    (inputs["rootfs"] / "initrd.img").write_bytes(b"another")
+    (inputs["install"] / "initrd.img").write_bytes(b"another")
     other = make_job(inputs, "other")
     IsoStage(OPTIONS).run(other)
     (mine,) = (medium.work / "files/.disk").glob("*.uuid")

@@ -9,17 +9,14 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Deb822
 
-from distrobuild.formats.deb_repository import read_packages_index
 from distrobuild.formats.root_tar import RootTar
-from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
-from distrobuild.stages.rootfs import RootfsOptions, RootfsStage, UnmetDependencies
+from distrobuild.stages.apt_errors import UnmetDependencies
+from distrobuild.stages.rootfs import RootfsOptions, RootfsStage
 from distrobuild.stages.stage import Job
 from tests import mlos
 from tests.stages.local_archive import make_deb
 
 MakeJob = Callable[..., Job]
-OPENER = b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"0707"
-"""How an initial RAM file system begins: xz, zstd, gzip, or a plain cpio archive."""
 
 
 @pytest.fixture(scope="module")
@@ -92,21 +89,6 @@ def test_the_package_list_is_what_dpkg_says(root: RootTar, output: Path) -> None
     }
 
 
-def test_our_packages_come_from_our_repository(output: Path) -> None:
-    listed = {package["name"]: package["sha256"] for package in json.loads((output / "packages.json").read_text())}
-    (index,) = (mlos.build("repository")["repository"].output / "repository/dists").rglob("Packages")
-    own = {package.name: package.sha256 for package in read_packages_index(index.read_bytes())}
-    wanted = [name for name in own if name.startswith(("mlos-", "linux-image-")) and name in listed]
-    assert {"mlos-release", "mlos-node"} <= set(wanted)
-    assert {name: listed[name] for name in wanted} == {name: own[name] for name in wanted}
-
-
-def test_the_kernel_and_what_starts_it_lie_beside_the_root(root: RootTar, output: Path) -> None:
-    (kernel,) = [path for path in root if path.startswith("boot/vmlinuz-")]
-    assert (output / "vmlinuz").read_bytes() == root.read(kernel)
-    assert (output / "initrd.img").read_bytes().startswith(OPENER)
-
-
 def test_services_of_a_live_machine_are_enabled(root: RootTar) -> None:
     wants = "etc/systemd/system/multi-user.target.wants"
     for unit in ("systemd-networkd", "ssh-host-keys", "ssh"):
@@ -115,7 +97,7 @@ def test_services_of_a_live_machine_are_enabled(root: RootTar) -> None:
 
 def test_without_documentation_only_copyright_files_stay(make_job: MakeJob) -> None:
     """The whole stage again: dpkg itself must leave the files out, also of packages that are installed later."""
-    inputs = {name: mlos.build(stage)[stage].output for name, stage in (("debs", "fetch/base"), ("repository",) * 2)}
+    inputs = {"debs": mlos.build("fetch/base")["fetch/base"].output}
     stage = mlos.plan().find("rootfs").stage
     job = make_job(inputs, "rootfs")
     RootfsStage(stage.options.model_copy(update={"documentation": False})).run(job)
@@ -131,10 +113,6 @@ def test_packages_that_do_not_fit_are_named_with_what_they_lack(make_job: MakeJo
     (tmp_path / "debs").mkdir()
     make_deb(tmp_path / "debs", "apt", "1.0")
     make_deb(tmp_path / "debs", "needy", "1.0", depends="unheard-of (>= 2)")
-    (tmp_path / "own").mkdir()
-    make_deb(tmp_path / "own", "own", "1.0")
-    repository = make_job({"debs/own": tmp_path / "own"}, "repository")
-    RepositoryStage(RepositoryOptions(name="mlos", title="MLOS", codename="trixie")).run(repository)
-    job = make_job({"debs": tmp_path / "debs", "repository": repository.output}, "rootfs")
+    job = make_job({"debs": tmp_path / "debs"}, "rootfs")
     with pytest.raises(UnmetDependencies, match=r"needy : Depends: unheard-of \(>= 2\)"):
         RootfsStage(RootfsOptions(suite="trixie", packages=("needy",))).run(job)

@@ -52,11 +52,22 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def customise(root: Path, tmp_path: Path) -> Customise:
+def installed(tmp_path: Path) -> Path:
+    """The layer of the project's own packages."""
+    folder = tmp_path / "install"
+    folder.mkdir()
+    with TarWriter(folder / "layer.tar", EPOCH) as tar:
+        tar.folder(".")
+        tar.file("etc/skel/.profile", b"# ours\n")
+    return folder
+
+
+@pytest.fixture
+def customise(root: Path, installed: Path, tmp_path: Path) -> Customise:
     """Run the stage with an overlay of these files, and open its layer."""
 
     def run(overlay: dict[str, str] | None = None, **options: object) -> RootTar:
-        inputs = {"rootfs": root}
+        inputs = {"rootfs": root, "install": installed}
         if overlay is not None:
             inputs["overlay"] = tmp_path / "overlay"
             for path, text in overlay.items():
@@ -96,6 +107,7 @@ def test_a_user_logs_in_by_key_only(customise: Customise) -> None:
     assert "ada:!:" in layer.read("etc/shadow").decode()
     assert layer.read("home/ada/.ssh/authorized_keys") == b"ssh-ed25519 AAAA ada\n"
     assert layer.read("home/ada/.bashrc") == b"# hello\n"
+    assert layer.read("home/ada/.profile") == b"# ours\n"
     assert mode(layer, "home/ada") == mode(layer, "home/ada/.ssh") == (0o700, 1000, 1000)
     assert mode(layer, "home/ada/.ssh/authorized_keys") == (0o600, 1000, 1000)
 
