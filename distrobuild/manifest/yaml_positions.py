@@ -146,6 +146,10 @@ class _Reader:
         except yaml.reader.ReaderError as error:
             self.problems.append(self.character_problem(error, text))
             root = None
+        except (ValueError, OverflowError):  # PyYAML asks for the character of any number that follows `\U`
+            place = self.locate(self.loader.get_mark())
+            self.problems.append(Problem(place, "this escape names no character", "the last one is \\U0010FFFF"))
+            root = None
         except RecursionError:
             self.problems.append(Problem(self.locate(_START), "lists and mappings are nested too deeply"))
             root = None

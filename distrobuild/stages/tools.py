@@ -21,6 +21,7 @@ PROGRAMS = (
     # root file systems and images
     "mmdebstrap", "systemd", "systemd-repart", "systemd-ukify", "squashfs-tools", "erofs-utils", "dosfstools", "mtools",
     "xorriso", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "e2fsprogs", "dracut-core", "udev",
+    "cryptsetup-bin",
     # boots
     "qemu-system-x86", "qemu-utils", "ovmf",
     # a shell worth having, for `distrobuild shell`

@@ -159,3 +159,7 @@ def test_what_can_be_read_is_read_beside_a_mistake() -> None:
     assert len(result.problems) == 3
     assert result.root is not None
     assert result.root.plain() == {"a": 1, "b": "3"}
+
+
+def test_an_escape_that_names_no_character_has_a_place() -> None:
+    assert messages('a: 1\nb: "\\U00110000"\n')[0].startswith("x.yaml:2:7: this escape names no character")
