@@ -30,6 +30,12 @@ Depend mode learns the headers from the compiler instead of a second preprocesso
 costs 2 % more than without ccache instead of 22 %. In return, a change of the configuration, whose header is in every
 object, recompiles everything.
 """
+WITHOUT_DEBUGGER = "-fno-var-tracking-assignments"
+"""Of the debugging information only the types are used, for BTF; where a variable lives at each instruction is not.
+
+That saves 3 to 14 % of a compilation, and BTF has the same functions and types. (`-fno-var-tracking` would save more,
+and cost half of the functions: pahole drops those whose parameters it cannot place.)
+"""
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -49,6 +55,7 @@ class Make:
             "KBUILD_BUILD_USER": builder,
             "KBUILD_BUILD_HOST": "distrobuild",
             "KBUILD_BUILD_VERSION": "1",
+            "KCFLAGS": WITHOUT_DEBUGGER,
             "PATH": f"{CACHED_COMPILERS}:{PATH}" if ccache else PATH,
             **(COMPILER_CACHE if ccache else {}),
             **variables,

@@ -5,10 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from pathlib import Path
 from uuid import UUID
-
-import pytest
 
 from distrobuild.formats import cpio, disk_layout
 from distrobuild.formats.gpt_read import read
@@ -68,9 +65,7 @@ def test_cpio_writes_the_same_archive(make_job: MakeJob) -> None:
     assert ours.getvalue() == theirs
 
 
-def test_veritysetup_accepts_the_tree(make_job: MakeJob, tools_root: Path) -> None:
-    if not (tools_root / "usr/sbin/veritysetup").exists():
-        pytest.skip("the tools root has no cryptsetup-bin")
+def test_veritysetup_accepts_the_tree(make_job: MakeJob) -> None:
     job = make_job({})
     (job.work / "usr").write_bytes(bytes(MIB) + b"usr" * MIB + bytes(MIB))
     with (job.work / "usr").open("r+b") as usr:

@@ -173,16 +173,20 @@ def test_two_builds_at_once_share_the_work(store: Store) -> None:
         started.set()
         go_on.wait(30)
 
-    events: list[list[Event]] = [[], []]
-    engines = [Engine(store, "project", Stream(seen.append), 2) for seen in events]
+    second_started = threading.Event()
+
+    def note(event: Event) -> None:
+        if isinstance(event, BuildStarted):
+            second_started.set()
+
+    engines = [Engine(store, "project", stream, 2) for stream in (Stream(), Stream(note))]
     threads = [
         threading.Thread(target=engine.build, args=(plan(Node("slow", CallStage("x", slow))),)) for engine in engines
     ]
     threads[0].start()
     started.wait(30)
     threads[1].start()
-    while not any(isinstance(event, BuildStarted) for event in events[1]):
-        pass  # until the second build, too, has found the stage missing
+    second_started.wait(30)  # it, too, has found the stage missing
     go_on.set()
     for thread in threads:
         thread.join(30)

@@ -1,0 +1,148 @@
+"""The parts that every target is made of: tools, kernel, packages, repository, and a root file system with them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from distrobuild.manifest.lock import Lock
+from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource
+from distrobuild.plan.graph import Input, Node, Tree
+from distrobuild.plan.locking import TOOLS, image_section, kernel_section
+from distrobuild.plan.selection import Selection
+from distrobuild.stages.deb import DebOptions, DebStage
+from distrobuild.stages.fetch import FetchOptions, FetchStage, File
+from distrobuild.stages.git import GitOptions, GitStage
+from distrobuild.stages.install import InstallOptions, InstallStage
+from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
+from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
+from distrobuild.stages.rootfs import RootfsOptions, RootfsStage
+from distrobuild.stages.tools import ToolsOptions, ToolsStage
+from distrobuild.stages.verify import VerifyOptions, VerifyStage
+
+KERNEL_ORG = "https://cdn.kernel.org/pub/linux/kernel"
+
+
+class Parts:
+    """The nodes of one selection that do not depend on the kind of image, each made once."""
+
+    def __init__(self, selection: Selection, lock: Lock) -> None:
+        self.selection = selection
+        self.lock = lock
+        self.manifest = selection.manifest
+        self.maintainer = self.manifest.contact
+
+    @cached_property
+    def tools(self) -> Node:
+        section = self.lock.sections[TOOLS]
+        options = ToolsOptions(
+            suite=section.request.suite, architecture=self.selection.architecture, packages=section.request.install
+        )
+        return Node("tools", ToolsStage(options), {"debs": self.fetch("tools", TOOLS)})
+
+    @cached_property
+    def kernel(self) -> Node:
+        chosen, flavour = self.selection.kernel, self.selection.kernel_flavour
+        fragments = (*chosen.config, *flavour.config)
+        inputs: dict[str, Input] = {"source": self._kernel_source()}
+        inputs |= {fragment_input(path): self.tree(path) for path in fragments}
+        if chosen.patches is not None:
+            inputs["patches"] = self.tree(chosen.patches)
+        options = KernelOptions(
+            name=self.selection.target.kernel,
+            distribution=self.manifest.name,
+            version=self.manifest.version,
+            flavour=self.selection.flavour,
+            maintainer=self.maintainer,
+            base_config=flavour.base_config,
+            config=fragments,
+            patches=chosen.patches,
+        )
+        return Node("kernel", KernelStage(options), inputs, self.tools)
+
+    @cached_property
+    def debs(self) -> tuple[Node, ...]:
+        return tuple(self._deb(name) for name in self.selection.contents.packages)
+
+    @cached_property
+    def repository(self) -> Node:
+        inputs: dict[str, Input] = {"debs/kernel": self.kernel}
+        inputs |= {f"debs/{node.name.removeprefix('deb/')}": node for node in self.debs}
+        if self.manifest.signing is not None:
+            inputs["key"] = self.tree(self.manifest.signing.key, secret=True)
+        options = RepositoryOptions(
+            name=self.manifest.name,
+            title=self.selection.title,
+            codename=self.selection.base.suite,
+            architecture=self.selection.architecture,
+        )
+        return Node("repository", RepositoryStage(options), inputs, self.tools)
+
+    @cached_property
+    def rootfs(self) -> Node:
+        """All that comes from the base's archive; what the project's own packages need of it is in the request."""
+        selection = self.selection
+        section = image_section(selection)
+        options = RootfsOptions(
+            suite=selection.base.suite,
+            packages=self.lock.sections[section].request.install,
+            architecture=selection.architecture,
+            locale=selection.target.locale,
+            documentation=selection.contents.documentation,
+        )
+        return Node("rootfs", RootfsStage(options), {"debs": self.fetch("base", section)}, self.tools)
+
+    @cached_property
+    def install(self) -> Node:
+        kernel = f"linux-image-{self.manifest.name}-{self.selection.flavour}"
+        packages = (*self.selection.contents.packages, kernel)
+        options = InstallOptions(suite=self.selection.base.suite, packages=tuple(sorted(packages)))
+        inputs = {"rootfs": self.rootfs, "repository": self.repository}
+        return Node("install", InstallStage(options), inputs, self.tools)
+
+    def _deb(self, name: str) -> Node:
+        options = DebOptions(
+            package=name,
+            name=self.manifest.name,
+            title=self.selection.title,
+            version=self.manifest.version,
+            maintainer=self.maintainer,
+            base_distribution=self.selection.base.distribution,
+            base_suite=self.selection.base.suite,
+        )
+        return Node(f"deb/{name}", DebStage(options), {"package": self.tree(f"packages/{name}")}, self.tools)
+
+    def _kernel_source(self) -> Input:
+        source = self.selection.kernel.source
+        if isinstance(source, AptSource):
+            return self.fetch("kernel", kernel_section(self.selection))
+        if isinstance(source, GitSource):
+            return Node("git/kernel", GitStage(GitOptions(commit=source.commit), source.git), {}, self.tools)
+        if isinstance(source, KernelOrgSource):
+            return self._kernel_org(source)
+        return self.tree(source.folder)
+
+    def _kernel_org(self, source: KernelOrgSource) -> Node:
+        name = f"linux-{source.version}.tar.xz"
+        address = f"{KERNEL_ORG}/v{source.version.partition('.')[0]}.x/{name}"
+        options = FetchOptions(files=(File(name=name, size=None, sha256=source.sha256),))
+        fetched = Node("fetch/kernel", FetchStage(options, {source.sha256: source.mirror or address}))
+        if source.signature is None or source.keyring is None:
+            return fetched
+        inputs: dict[str, Input] = {
+            "source": fetched,
+            "signature": self.tree(source.signature),
+            "keyring": self.tree(source.keyring),
+        }
+        return Node("verify/kernel", VerifyStage(VerifyOptions()), inputs, self.tools)
+
+    def fetch(self, name: str, section: str) -> Node:
+        """The stage `fetch/NAME` that brings every package of a section of the lock."""
+        packages = self.lock.sections[section].packages
+        files = tuple(File(name=package.name, size=package.size, sha256=package.sha256) for package in packages)
+        addresses = {package.sha256: package.url for package in packages}
+        return Node(f"fetch/{name}", FetchStage(FetchOptions(files=files), addresses))
+
+    def tree(self, path: str, *, secret: bool = False) -> Tree:
+        """A source of the project, by its path relative to the manifest."""
+        return Tree((self.selection.root / Path(path).expanduser()).absolute(), path, secret)
