@@ -23,13 +23,13 @@ TAKEN = ("fetch/", "tools", "kernel", "deb/", "repository")
 
 def overlay(folder: Path) -> Ratio:
     """From one changed file of the overlay to the new ISO, over installing, packing and writing everything."""
-    (folder / "overlay/etc").mkdir(parents=True)
-    override = f"targets.ubuntu.overlay={_relative(folder / 'overlay')}"
-    session = Session((mlos.ROOT / "distro.yaml",), (override,), mlos.BASE, mlos.FLAVOUR)
+    project = mlos.copy_project(folder / "overlay")
+    (project / "overlay/etc").mkdir(parents=True)
+    session = Session((project / "distro.yaml",), ("targets.ubuntu.overlay=overlay",), mlos.BASE, mlos.FLAVOUR)
     store = Store(folder / "store")
     times = []
     for text in ("one", "two"):
-        (folder / "overlay/etc/benchmark").write_text(text)
+        (project / "overlay/etc/benchmark").write_text(text)
         start = time.monotonic()
         build_image(session, store)
         times.append(time.monotonic() - start)
@@ -97,8 +97,3 @@ def _live_build(folder: Path, entries: Mapping[str, Entry]) -> float:
     with (folder / "live-build.log").open("w") as log:
         subprocess.run(["lb", "build"], cwd=work, check=True, stdout=log, stderr=subprocess.STDOUT)
     return time.monotonic() - start
-
-
-def _relative(path: Path) -> str:
-    """A path of the manifest is relative to it."""
-    return "/".join([".."] * len(mlos.ROOT.parts[1:])) + str(path)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from distrobuild.boot.guest import Guest
+if TYPE_CHECKING:  # a report is read without what talks to a guest
+    from distrobuild.boot.guest import Guest
+
 
 FILE = "result.json"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.metadata
-import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import distrobuild
 from distrobuild.formats.tree_digest import file_digest, source_files
 from distrobuild.stages.stage import Stage
 
@@ -18,6 +19,7 @@ MECHANICS = frozenset({"distrobuild", "distrobuild.errors", "distrobuild.stages.
 What a program in the sandbox sees does shape it: that stands in `distrobuild.sandbox.contract`, which is in every key.
 """
 
+PACKAGE = Path(distrobuild.__file__).parent
 ALWAYS = ("distrobuild.sandbox.contract",)
 
 PYTHON = frozenset({".py", ".pyc"})
@@ -49,11 +51,16 @@ def code_digests(stage: type[Stage]) -> dict[str, str]:  # type: ignore[type-arg
 
 @functools.cache
 def _path(module: str) -> Path | None:
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:  # `from package.module import name`: the name is no module
-        return None
-    return Path(found.origin) if found is not None and found.origin else None
+    """The file of a module; None for the name of something else, as in `from package.module import name`.
+
+    Nothing is imported to find out: the modules of a boot alone would take longer than everything else here.
+    """
+    top, *rest = module.split(".")
+    if top != "distrobuild":  # a stage of somebody else's, which is loaded
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return Path(file) if file else None
+    place = PACKAGE.joinpath(*rest)
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
 @functools.cache
@@ -77,7 +84,7 @@ def _imports(path: Path) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     """Modules of distrobuild that a file names, and (distribution, version) of the third-party ones."""
     own: set[str] = set()
     foreign: set[tuple[str, str]] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(path.read_bytes())):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -90,6 +97,18 @@ def _imports(path: Path) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
             elif top not in sys.stdlib_module_names and top not in SCHEMA_ONLY:
                 foreign.update(_distributions(top))
     return frozenset(own), frozenset(foreign)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Every statement, at any depth; expressions, nine nodes of ten, are passed over: they import nothing."""
+    pending: list[ast.stmt] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody"):
+            pending.extend(getattr(node, field, ()))
+        for block in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            pending.extend(block.body)
 
 
 @functools.cache
