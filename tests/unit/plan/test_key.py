@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import os
 from pathlib import Path
 
 import pytest
 
+import distrobuild
+from distrobuild.plan import code
 from distrobuild.plan.code import code_digests
 from distrobuild.plan.graph import Node, Plan, Tree
 from distrobuild.plan.key import keys
@@ -62,6 +66,19 @@ def test_the_code_of_a_stage_is_its_module_what_it_imports_and_its_templates() -
     assert any(name.startswith("templates/deb/") for name in found)
     assert "python:Jinja2" in found or "python:jinja2" in found
     assert "distrobuild.engine.engine" not in found
+
+
+def test_no_import_is_overlooked_at_any_depth() -> None:
+    for path in Path(distrobuild.__file__).parent.rglob("*.py"):
+        text = path.read_text()
+        parsed = {ast.dump(node) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)}
+        assert parsed <= {ast.dump(node) for node in code._import_statements(text)}, path
+
+
+def test_a_module_is_versioned_by_the_distribution_that_brings_it() -> None:
+    known = importlib.metadata.packages_distributions()
+    for module in ("yaml", "debian", "qemu", "testinfra", "jinja2", "paramiko"):
+        assert [name for name, _ in code._distributions(module)] == list(dict.fromkeys(known[module])), module
 
 
 def test_a_file_that_a_module_reads_counts_as_its_code() -> None:
