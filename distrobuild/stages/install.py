@@ -66,7 +66,9 @@ class InstallStage(Stage[InstallOptions]):
         root_cleanup.place_script(job)
         (job.work / "sources").write_text(SOURCES.format(suite=self.options.suite), "utf-8")
         (job.work / "preferences").write_text(PREFERENCES, "utf-8")
-        shutil.copy(TEMPLATES / "install.sh", job.work / "install")
+        # An installed distrobuild need not have kept the script's mode.
+        shutil.copyfile(TEMPLATES / "install.sh", job.work / "install")
+        (job.work / "install").chmod(0o755)
         base = job.inputs["rootfs"] / "rootfs.tar"
         root = root_cleanup.place_of_root(job, base.stat().st_size >> 10) + "/root"
         try:
