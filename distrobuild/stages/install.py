@@ -7,16 +7,19 @@ the initial RAM file system, and keeps what differs.
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from debian.deb822 import Deb822
-
 from distrobuild.errors import DistrobuildError
-from distrobuild.formats.deb_repository import BinaryPackage, read_packages_index
+from distrobuild.formats.deb_repository import read_packages_index
+from distrobuild.formats.package_list import (
+    installed_packages,
+    packages_of,
+    read_package_list,
+    write_package_list,
+)
 from distrobuild.formats.root_layer import write_layer
 from distrobuild.formats.root_tar import RootTar
 from distrobuild.sandbox.sandbox import ProgramFailed
@@ -76,12 +79,12 @@ class InstallStage(Stage[InstallOptions]):
         except ProgramFailed as error:
             raise apt_errors.explain(error) from error
 
-        before = json.loads((job.inputs["rootfs"] / "packages.json").read_text("utf-8"))
+        before = read_package_list(job.inputs["rootfs"] / "packages.json")
         with RootTar(base) as below, RootTar(job.work / "installed.tar") as installed:
             _extract_kernel(installed, job.output)
-            packages = _installed(installed.read("var/lib/dpkg/status"), before, own)
+            packages = installed_packages(installed.read("var/lib/dpkg/status"), [*before, *packages_of(own)])
             write_layer(below, installed, job.output / "layer.tar", job.epoch)
-        (job.output / "packages.json").write_text(json.dumps(packages, indent=1) + "\n", "utf-8")
+        write_package_list(job.output / "packages.json", packages)
 
 
 def _extract_kernel(root: RootTar, output: Path) -> None:
@@ -92,14 +95,3 @@ def _extract_kernel(root: RootTar, output: Path) -> None:
     (output / "vmlinuz").write_bytes(root.read(kernels[0]))
     version = kernels[0].removeprefix("boot/vmlinuz-")
     (output / "initrd.img").write_bytes(root.read(f"boot/initrd.img-{version}"))
-
-
-def _installed(status: bytes, before: Iterable[dict[str, str]], own: Iterable[BinaryPackage]) -> list[dict[str, str]]:
-    """Every package that dpkg knows now, with the digest of the file that it came from."""
-    digests = {(each["name"], each["version"], each["architecture"]): each["sha256"] for each in before}
-    digests |= {(package.name, package.version, package.architecture): package.sha256 for package in own}
-    result = []
-    for paragraph in Deb822.iter_paragraphs(status, use_apt_pkg=False):
-        key = str(paragraph["Package"]), str(paragraph["Version"]), str(paragraph["Architecture"])
-        result.append(dict(zip(("name", "version", "architecture", "sha256"), (*key, digests[key]), strict=True)))
-    return sorted(result, key=lambda package: (package["name"], package["architecture"]))
