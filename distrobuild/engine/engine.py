@@ -136,7 +136,7 @@ class _Run:
         # A stage that wants the machine for itself starts when nothing else runs, and nothing starts beside it.
         if any(node.stage.exclusive for node in running):
             return []
-        shared = [node for node in ready if not node.stage.exclusive]
+        shared = _one_fetching([node for node in ready if not node.stage.exclusive], running)
         return shared or ([] if running else ready[:1])
 
     def _one(self, node: Node) -> None:
@@ -177,6 +177,13 @@ class _Run:
         if not isinstance(error, DistrobuildError | OSError):
             return error  # a bug: keep its traceback
         return StageError(node.name, message, place / "log", hint or f"distrobuild shell {node.name}")
+
+
+def _one_fetching(ready: list[Node], running: list[Node]) -> list[Node]:
+    """Of stages with network one at a time: they share one line, and what others wait for comes first in the plan."""
+    fetching = [node for node in ready if node.stage.uses_network]
+    later = fetching if any(node.stage.uses_network for node in running) else fetching[1:]
+    return [node for node in ready if node not in later]
 
 
 def _check_outputs(node: Node, output: Path) -> None:

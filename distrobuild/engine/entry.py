@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from distrobuild.formats.tree_digest import output_digest, value_digest
+from distrobuild.formats.tree_digest import file_sums, output_digest, output_files, value_digest
 from distrobuild.plan.key import Record
 
 
@@ -44,6 +44,17 @@ class Entry:
         return Meta(**json.loads((self.path / "meta.json").read_text()))
 
     @property
+    def sums(self) -> dict[str, str]:
+        """Hexadecimal SHA-256 of each file of the output, by its path there, as it was when it was stored.
+
+        Empty for what an older distrobuild stored.
+        """
+        try:
+            return file_sums(json.loads((self.path / "files.json").read_text()))
+        except FileNotFoundError:
+            return {}
+
+    @property
     def record(self) -> Record:
         """What the key was made of."""
         record: Record = json.loads((self.path / "record.json").read_text())
@@ -52,7 +63,9 @@ class Entry:
     def is_intact(self) -> bool:
         """Whether output and record still are what was stored; reads every byte."""
         try:
-            return output_digest(self.output) == self.meta.digest and value_digest(self.record) == self.key
+            return (
+                output_digest(output_files(self.output)) == self.meta.digest and value_digest(self.record) == self.key
+            )
         except (OSError, ValueError, TypeError):
             return False
 

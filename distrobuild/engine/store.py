@@ -1,6 +1,7 @@
 """Finished outputs by key. An entry appears whole or not at all, and two builds can share the folder.
 
-outputs/<hex key>/   record.json (what was hashed)  meta.json (size, time, digest)  log  out/
+outputs/<hex key>/   record.json (what was hashed)  meta.json (size, time, digest)  files.json (digest of each file)
+                     log  out/
 caches/<kind>/       what a stage keeps between builds without changing a result: fetched files, ccache
 history/<project>/   the last record of every stage, for `why` and for expected times
 scratch/             work in progress; what a killed build left is removed by the next one
@@ -25,7 +26,7 @@ from typing import Any
 
 from distrobuild.engine.entry import Entry, Meta, Scratch
 from distrobuild.errors import DistrobuildError
-from distrobuild.formats.tree_digest import output_digest
+from distrobuild.formats.tree_digest import output_digest, output_files
 from distrobuild.plan.key import Keyed
 from distrobuild.sandbox.contract import ENTER_SUBORDINATE_IDS
 
@@ -130,9 +131,11 @@ class Store:
         staged = scratch.path / "entry"
         staged.mkdir()
         size = folder_size(scratch.output)
-        meta = Meta(keyed.node.name, size, seconds, time.time(), output_digest(scratch.output))
+        files = output_files(scratch.output)
+        meta = Meta(keyed.node.name, size, seconds, time.time(), output_digest(files))
         _write_json(staged / "record.json", keyed.record)
         _write_json(staged / "meta.json", asdict(meta))
+        _write_json(staged / "files.json", files)
         if scratch.log.exists():
             scratch.log.rename(staged / "log")
         scratch.output.rename(staged / "out")

@@ -41,13 +41,24 @@ def tree_digest(files: Mapping[str, str]) -> str:
     return value_digest(dict(files))
 
 
-def output_digest(path: Path) -> str:
-    """One digest for a stage's output, with modes: what `cache verify` compares."""
+def output_files(path: Path) -> dict[str, str]:
+    """Relative path to mode and digest of everything in a stage's output, nothing ignored."""
     entries = {}
     for name, entry in _walk(path, ignored=frozenset()):
         mode = entry.lstat().st_mode
         entries[name] = f"{mode:o} {_entry_digest(entry)}"
-    return value_digest(entries)
+    return entries
+
+
+def output_digest(files: Mapping[str, str]) -> str:
+    """One digest for the answer of `output_files`: what `cache verify` compares."""
+    return value_digest(dict(files))
+
+
+def file_sums(files: Mapping[str, str]) -> dict[str, str]:
+    """Of the answer of `output_files`, the regular files with the hexadecimal digest of each."""
+    words = {name: entry.partition(" sha256:")[2].removesuffix("+x") for name, entry in files.items()}
+    return {name: digest for name, digest in words.items() if digest}
 
 
 def _entry_digest(path: Path) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 
-def checksums(folder: Path, ignored: Iterable[str] = ()) -> str:
-    """Lines as `sha256sum` writes and checks them, for every file below `folder`, sorted by path."""
-    skipped = set(ignored)
+def checksums(folder: Path, known: Mapping[Path, str]) -> str:
+    """Lines as `sha256sum` writes and checks them, for every file below `folder`, sorted by path.
+
+    `known` has hexadecimal digests that need not be computed again.
+    """
     lines = []
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in skipped:
-            with path.open("rb") as stream:
-                lines.append(f"{hashlib.file_digest(stream, 'sha256').hexdigest()}  {name}\n")
+        if path.is_file():
+            lines.append(f"{known.get(path) or _sha256(path)}  {path.relative_to(folder).as_posix()}\n")
     return "".join(lines)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

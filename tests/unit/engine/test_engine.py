@@ -103,6 +103,29 @@ def test_an_exclusive_stage_runs_alone(engine: Engine) -> None:
     assert met == []
 
 
+def test_stages_with_network_run_one_after_the_other_beside_those_without(engine: Engine) -> None:
+    beside = threading.Barrier(2)
+    running: list[str] = []
+    together: list[list[str]] = []
+
+    class Fetching(CallStage):
+        uses_network = True
+
+    def fetch(job: Job) -> None:
+        running.append("fetch")
+        beside.wait(10)
+        together.append(list(running))
+        running.remove("fetch")
+
+    def work(job: Job) -> None:
+        beside.wait(10)
+        beside.wait(10)
+
+    fetches = [Node(name, Fetching(name, fetch)) for name in ("one", "two")]
+    engine.build(plan(*fetches, Node("last", CallStage("x", work))))
+    assert together == [["fetch"], ["fetch"]]
+
+
 def test_a_failing_stage_leaves_nothing_in_the_store(engine: Engine, store: Store, seen: list[Event]) -> None:
     def fail(job: Job) -> None:
         (job.output / "text").write_text("half")

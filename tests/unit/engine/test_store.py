@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,14 @@ def test_sweeping_leaves_the_work_of_a_running_build(store: Store) -> None:
         assert store.sweep() == 0
         assert scratch.work.is_dir()
     assert not scratch.path.exists()
+
+
+def test_an_output_knows_the_sha256_of_its_files_links_aside(engine: Engine) -> None:
+    def files(job: Job) -> None:
+        (job.output / "folder").mkdir()
+        (job.output / "folder/program").write_text("content")
+        (job.output / "folder/program").chmod(0o755)
+        (job.output / "text").symlink_to("folder/program")
+
+    entry = engine.build(plan(Node("only", CallStage("text", files))))["only"]
+    assert entry.sums == {"folder/program": hashlib.sha256((entry.output / "folder/program").read_bytes()).hexdigest()}
