@@ -49,9 +49,8 @@ def copy_project(folder: Path) -> Path:
     """A copy of the project with its lock, to be changed by a test; return its folder."""
     plan()  # makes the lock, where there is none yet
     folder.mkdir()
-    for name in ("kernel", "patches", "packages"):
+    for name in ("kernel", "patches", "packages", "ignition", "tests/boot/ubuntu", "tests/boot/flatcar"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True)
-    shutil.copytree(ROOT / "tests/boot/ubuntu", folder / "tests/boot/ubuntu")
     for name in ("distro.yaml", "distro.lock"):
         shutil.copyfile(ROOT / name, folder / name)
     return folder

@@ -87,6 +87,7 @@ class BoxTestRun:
         command += ["--image", str(self.guest.image.absolute()), "--tools-root", str(self.tools_root.absolute())]
         command += ["--medium", self.guest.medium, "--firmware", self.guest.firmware, "--accel", self.accel]
         command += ["--memory", str(self.guest.memory_mib), "--cpus", str(self.guest.cpus)]
+        command += ["--ignition", str(self.guest.ignition.absolute())] if self.guest.ignition else []
         command += ["--boot-timeout", str(self.timeout_seconds), "--facts", str(self.facts_file)]
         command += ["--results", str(self.results.absolute()), "--junitxml", str(self.results.absolute() / JUNIT)]
         command += ["--probe-cache", str(self.probe_cache.absolute())] if self.probe_cache else []

@@ -183,7 +183,7 @@ class Guest:
         firmware = firmware_arguments(self.options.firmware, self._tools_root, work)
         sandbox = Sandbox(
             root=self._tools_root,
-            inputs={"image": self.options.image},
+            inputs=self.options.inputs,
             work=work,
             output=self.folder,
             epoch=0,

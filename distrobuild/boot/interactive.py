@@ -54,7 +54,7 @@ def boot_for_person(
             command += credential(CREDENTIAL, ssh_key.encode())
         sandbox = Sandbox(
             root=tools_root,
-            inputs={"image": options.image},
+            inputs=options.inputs,
             work=work,
             output=output,
             epoch=0,

@@ -116,6 +116,7 @@ class BoxTests:
             firmware=option("firmware"),
             memory_mib=option("memory"),
             cpus=option("cpus"),
+            ignition=option("ignition"),
         )
         tools_root = option("tools_root").absolute()
         accelerator = choose(option("accel"), tools_root, option("probe_cache"))
@@ -152,6 +153,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         ("accel", AcceleratorChoice, AcceleratorChoice.AUTO),
     ):
         add(f"--{name}", type=kind, default=default, choices=[choice.value for choice in kind])
+    add("--ignition", type=Path, help="Ignition config for the first boot")
     add("--memory", type=int, default=2048, metavar="MIB", help="memory of the guest in MiB")
     add("--cpus", type=int, default=2, help="processors of the guest")
     add("--boot-timeout", type=float, default=600.0, metavar="SECONDS", help="how long the guest may take to boot")

@@ -14,6 +14,10 @@ from distrobuild.errors import DistrobuildError
 
 IMAGE = "/inputs/image"
 """Where the sandbox shows the image."""
+IGNITION = "/inputs/ignition"
+"""Where the sandbox shows the Ignition config."""
+IGNITION_KEY = "opt/com.coreos/config"
+"""Of QEMU's firmware configuration; upstream's Ignition and Flatcar's both read it."""
 SSH_PORT = 22
 
 
@@ -38,13 +42,22 @@ MEDIUM_DEVICES = {
 
 @dataclass(frozen=True)
 class GuestOptions:
-    """A machine to boot: which image as which medium, by which firmware, how much memory (MiB), how many processors."""
+    """A machine to boot: which image as which medium, by which firmware, how much memory (MiB), how many processors.
+
+    `ignition` is the config that sets the machine up at its first boot.
+    """
 
     image: Path
     medium: Medium = Medium.CDROM
     firmware: Firmware = Firmware.SEABIOS
     memory_mib: int = 2048
     cpus: int = 2
+    ignition: Path | None = None
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """What the sandbox must show."""
+        return {"image": self.image} if self.ignition is None else {"image": self.image, "ignition": self.ignition}
 
 
 def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
@@ -53,10 +66,14 @@ def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
     arguments = [QEMU, "-no-user-config", "-nodefaults", "-machine", "q35,sata=off"]
     arguments += ["-accel", accelerator.argument, "-cpu", PROCESSORS[accelerator.kind]]
     arguments += ["-smp", str(options.cpus), "-m", f"{options.memory_mib}M"]
-    # The stick of a stranger is never written to: a live medium must do without, so the drive is read-only for all.
-    arguments += ["-drive", f"if=none,id=medium,format=raw,readonly=on,media={media},file={IMAGE}"]
+    # The stick of a stranger is never written to: a live medium must do without. What is written to a disk goes to a
+    # file beside it, for as long as QEMU runs.
+    access = "snapshot=on" if options.medium is Medium.DISK else "readonly=on"
+    arguments += ["-drive", f"if=none,id=medium,format=raw,{access},media={media},file={IMAGE}"]
     for device in MEDIUM_DEVICES[options.medium]:
         arguments += ["-device", device]
+    if options.ignition is not None:
+        arguments += ["-fw_cfg", f"name={IGNITION_KEY},file={IGNITION}"]
     arguments += ["-boot", "strict=on", "-device", "virtio-rng-pci", "-device", "VGA", "-rtc", "base=utc"]
     return arguments
 

@@ -58,7 +58,7 @@ def _keep_image(selection: Selection, plan: Plan, engine: Engine, folder: Path, 
     """An image whose boot or box tests failed is still handed out, with what was seen."""
     entries = engine.finished(plan)
     left = engine.store.failed(engine.project, failed)
-    if "iso" in entries and left is not None:
+    if plan.image.name in entries and left is not None:
         result = publish(selection, plan, entries, folder, {failed: left / "out"})
         screen.print(f"[bold red]not proven[/] {result.image} ({size(result.bytes)})", highlight=False, soft_wrap=True)
         _print_proofs(result, screen)

@@ -30,6 +30,6 @@ def build_image(session: Session, target: str, *, dev: bool = False) -> Image:
         emit = Stream(stack.enter_context(TerminalView(console())))
         plan = session.plan(selection, emit)
         engine = session.engine(selection, emit)
-        entries = engine.build(Plan(plan.target, (plan.find("iso"), plan.find("tools")), plan.epoch, plan.architecture))
-    (path,) = entries["iso"].output.glob("*.iso")
+        entries = engine.build(Plan(plan.target, (plan.image, plan.find("tools")), plan.epoch, plan.architecture))
+    (path,) = entries[plan.image.name].output.iterdir()
     return Image(path, entries["tools"].output, plan, engine)

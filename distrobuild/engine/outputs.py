@@ -44,17 +44,20 @@ def publish(
     if staged.exists():
         remove_tree(staged)
     staged.mkdir(parents=True)
-    images = _place(entries["iso"].output, staged, "*.iso")
-    _place(entries["repository"].output, staged, "*")
-    _place(entries["kernel"].output / "debs", staged / "kernel", "*.deb")
-    _place(entries["install"].output, staged, "packages.json")
-    boots = {name: entry.output for name, entry in entries.items() if name.startswith("boot/")}
-    boots |= failed_boots or {}
-    for name, results in boots.items():
-        _place(results, staged / name, "*")
-    report = _report(selection, plan, entries, boots)
+    boots = {name: entry for name, entry in entries.items() if name.startswith("boot/")}
+    sums = _place(entries["repository"], staged, "*")
+    sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
+    sums |= _place(entries["install"], staged, "packages.json")
+    images = _place(entries[plan.image.name], staged, "*")
+    sums |= images
+    for name, entry in boots.items():
+        sums |= _place(entry, staged / name, "*")
+    for name, left in (failed_boots or {}).items():
+        _link_all(left, staged / name, "*")
+    results = {name: entry.output for name, entry in boots.items()} | dict(failed_boots or {})
+    report = _report(selection, plan, entries, results)
     (staged / "build.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (staged / SUMS).write_text(checksums(staged), encoding="utf-8")
+    (staged / SUMS).write_text(checksums(staged, sums), encoding="utf-8")
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
         folder.rename(old)
@@ -62,22 +65,30 @@ def publish(
         remove_tree(old)
     else:
         staged.rename(folder)
-    image = folder / images[0].name
-    return Published(image, image.stat().st_size, tuple(_proof(name, results) for name, results in boots.items()))
+    image = folder / next(iter(images)).name
+    return Published(image, image.stat().st_size, tuple(_proof(name, place) for name, place in results.items()))
 
 
-def _place(source: Path, target: Path, pattern: str) -> list[Path]:
-    """Link (or copy) what matches in `source` into `target`; return the new paths."""
+def _place(entry: Entry, target: Path, pattern: str) -> dict[Path, str]:
+    """Link what matches in an output into `target`; return the new files with their digests (hexadecimal)."""
+    sums, placed = entry.sums, {}
+    for source, place in _link_all(entry.output, target, pattern):
+        for path in source.rglob("*") if source.is_dir() else (source,):
+            if digest := sums.get(path.relative_to(entry.output).as_posix()):
+                placed[place / path.relative_to(source)] = digest
+    return placed
+
+
+def _link_all(source: Path, target: Path, pattern: str) -> list[tuple[Path, Path]]:
+    """Link (or copy) what matches in `source` into `target`; return pairs of old and new paths."""
     target.mkdir(parents=True, exist_ok=True)
-    placed = []
-    for path in sorted(source.glob(pattern)):
-        place = target / path.name
+    pairs = [(path, target / path.name) for path in sorted(source.glob(pattern))]
+    for path, place in pairs:
         if path.is_dir():
             shutil.copytree(path, place, copy_function=_link, symlinks=True)
         else:
             _link(path, place)
-        placed.append(place)
-    return placed
+    return pairs
 
 
 def _link(source: os.PathLike[str] | str, target: os.PathLike[str] | str) -> None:

@@ -131,15 +131,18 @@ class TarWriter:
         """Add what hides a path of the layers below: a character device 0:0."""
         self._add(path, tarfile.CHRTYPE, 0, (0, 0))
 
-    def copy(self, path: str, root: RootTar) -> None:
-        """Add what stands at `path` in `root`, with its extended attributes; a hard link as a file of its own."""
+    def copy(self, path: str, root: RootTar, place: str | None = None) -> None:
+        """Add what stands at `path` in `root` (at `place` of the archive, by default the same path).
+
+        Extended attributes come along; a hard link becomes a file of its own.
+        """
         found = root.lookup_file(path)
         if found is None:
             raise BadRootArchive(f"the root file system has nothing at /{path}")
         content = root.read(path) if found.isreg() else b""
         attributes = {name: text for name, text in found.pax_headers.items() if name.startswith("SCHILY.xattr.")}
         mtime = min(int(found.mtime), self._epoch)
-        member = found.replace(name=f"./{_normal(path)}", mtime=mtime, uname="", gname="", deep=False)
+        member = found.replace(name=f"./{_normal(place or path)}", mtime=mtime, uname="", gname="", deep=False)
         member.pax_headers = attributes
         self._tar.addfile(member, io.BytesIO(content))
 

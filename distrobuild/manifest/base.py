@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.distributions import DISTRIBUTIONS
-from distrobuild.manifest.models import Base
+from distrobuild.manifest.targets import Base
 from distrobuild.manifest.values import MEANINGS, NAME, DistributionName, Model
 
 HOST_WORD: Final = "host"

@@ -21,7 +21,8 @@ class Distribution:
 
     `suites` are the ones that people ask for, to tell a slip from an intention: others are taken as they are.
     `keyring` is the file on a host that has `keyring_package`; the same package brings it into the image.
-    `minimal` is what a live image needs beyond Essential and apt, `live` what makes its initramfs find the medium.
+    `minimal` is what every image needs beyond Essential and apt, `live` what makes an initramfs that finds a medium,
+    `verity` what makes one that opens a verified /usr and runs Ignition.
     """
 
     title: str
@@ -34,15 +35,21 @@ class Distribution:
     host_suite: str
     minimal: tuple[str, ...]
     live: tuple[str, ...]
+    verity: tuple[str, ...]
 
 
 MINIMAL = (
-    "ca-certificates", "dbus", "initramfs-tools", "iproute2", "kmod", "libnss-systemd", "libpam-systemd", "login",
+    "ca-certificates", "dbus", "iproute2", "kmod", "libnss-systemd", "libpam-systemd", "login",
     "netbase", "openssh-server", "passwd", "procps", "systemd", "systemd-resolved", "systemd-sysv", "tzdata", "udev",
     "zstd",
 )  # fmt: skip
 
-LIVE = ("live-boot", "live-boot-initramfs-tools")
+LIVE = ("initramfs-tools", "live-boot", "live-boot-initramfs-tools")
+
+VERITY = (
+    "cryptsetup-bin", "curl", "dmsetup", "dracut-core", "dracut-network", "e2fsprogs", "fdisk", "ignition",
+    "systemd-cryptsetup", "systemd-repart",
+)  # fmt: skip
 
 BUILT_IN_LOCALES = ("C", "C.UTF-8", "POSIX")
 
@@ -67,6 +74,7 @@ DISTRIBUTIONS = {
         host_suite="trixie",
         minimal=MINIMAL,
         live=LIVE,
+        verity=VERITY,
     ),
     DistributionName.UBUNTU: Distribution(
         title="Ubuntu",
@@ -79,5 +87,6 @@ DISTRIBUTIONS = {
         host_suite="noble",
         minimal=MINIMAL,
         live=LIVE,
+        verity=VERITY,
     ),
 }

@@ -50,9 +50,7 @@ def _inside(key: Key) -> Iterator[str]:
     if key.named is not None:
         yield from _inside_named(key.named)
     elif key.forms:
-        for form in key.forms:
-            yield from ("", f"  one form: {form.outline}", *_paragraph(form.meaning, indent="    "))
-            yield from _list(form.children.values())
+        yield from _inside_forms(key)
     elif key.item is not None and key.item.children:
         yield from ("", "  keys of each item:", *_list(key.item.children.values()))
     elif key.children:
@@ -61,8 +59,14 @@ def _inside(key: Key) -> Iterator[str]:
 
 def _inside_named(key: Key) -> Iterator[str]:
     yield from ("", "  Each name stands for:")
-    yield from _paragraph(key.meaning, indent="    ")
-    yield from _list(key.children.values())
+    yield from _paragraph(key.documentation, indent="    ")
+    yield from _inside_forms(key) if key.forms else _list(key.children.values())
+
+
+def _inside_forms(key: Key) -> Iterator[str]:
+    for form in key.forms:
+        yield from ("", f"  one form: {form.outline}", *_paragraph(form.meaning, indent="    "))
+        yield from _list(form.children.values())
 
 
 def _list(children: Iterable[Key]) -> Iterator[str]:

@@ -14,10 +14,9 @@ from typing import TypeAlias
 from distrobuild.errors import InvalidInput, Location, Problem
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import suite_problem
-from distrobuild.manifest.models import DEFAULT_FLAVOUR
 from distrobuild.manifest.package import DESCRIPTION, load_package
 from distrobuild.manifest.project import Project, Text
-from distrobuild.manifest.values import DistributionName
+from distrobuild.manifest.values import DEFAULT_FLAVOUR, DistributionName
 
 Check: TypeAlias = Callable[[Project], Iterable[Problem]]
 
@@ -32,7 +31,8 @@ SERIES = "series"
 SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
-PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
+IGNITION = "targets.*.ignition"
+PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", IGNITION, *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
 PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages")
 NAME_LISTS = (*PACKAGE_LISTS, "targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs")
 
@@ -101,7 +101,7 @@ def folders_and_files_exist(project: Project) -> Iterator[Problem]:
     for value in project.texts("kernels.*.patches", "targets.*.overlay", *TEST_FOLDERS):
         if not _leads_out(value):
             yield from project.absent(value, "folder", Path.is_dir)
-    for value in project.texts(*SIGNATURE_FILES, *FRAGMENTS):
+    for value in project.texts(IGNITION, *SIGNATURE_FILES, *FRAGMENTS):
         if not _leads_out(value):
             yield from project.absent(value, "file", Path.is_file)
 
@@ -198,6 +198,9 @@ def suite_belongs_to_its_distribution(project: Project) -> Iterator[Problem]:
             problem = suite_problem(DistributionName(distribution.text), suite.text)
             if problem is not None:
                 yield suite.problem(f"`{suite.key}`: {problem[0]}", problem[1])
+    for suite in project.texts("targets.*.source.debian"):
+        if problem := suite_problem(DistributionName.DEBIAN, suite.text):
+            yield suite.problem(f"`{suite.key}`: {problem[0]}")
 
 
 @check

@@ -10,6 +10,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+DEFAULT_FLAVOUR = "server"
+"""Of kernels and targets that name none."""
+
 NAME = r"^[a-z0-9][a-z0-9+.-]*$"
 SHA256 = r"^[0-9a-f]{64}$"
 PROJECT_PATH = r"^[^/~].*$"

@@ -61,6 +61,12 @@ class Plan:
     epoch: int
     architecture: str
 
+    @property
+    def image(self) -> Node:
+        """The node whose output is the image: what the goals boot, or the goal itself where nothing is booted."""
+        booted = (goal.inputs.get("image") for goal in self.goals)
+        return next((node for node in booted if isinstance(node, Node)), self.goals[0])
+
     def __iter__(self) -> Iterator[Node]:
         """Every node once, inputs before the stages that read them."""
         return iter(in_order(self.goals))

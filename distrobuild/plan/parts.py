@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from distrobuild.boot.firmware import Firmware
+from distrobuild.boot.qemu import Medium
+from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock
 from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource
+from distrobuild.manifest.targets import FlatcarTarget, Tests
 from distrobuild.plan.graph import Input, Node, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
 from distrobuild.plan.selection import Selection
+from distrobuild.stages.boot import BootOptions, BootStage
+from distrobuild.stages.customise import CustomiseOptions, CustomiseStage, SourceOptions, UserOptions
 from distrobuild.stages.deb import DebOptions, DebStage
 from distrobuild.stages.fetch import FetchOptions, FetchStage, File
 from distrobuild.stages.git import GitOptions, GitStage
@@ -17,6 +24,7 @@ from distrobuild.stages.install import InstallOptions, InstallStage
 from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
 from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
 from distrobuild.stages.rootfs import RootfsOptions, RootfsStage
+from distrobuild.stages.squashfs import SquashfsOptions, SquashfsStage
 from distrobuild.stages.tools import ToolsOptions, ToolsStage
 from distrobuild.stages.verify import VerifyOptions, VerifyStage
 
@@ -88,6 +96,7 @@ class Parts:
             packages=self.lock.sections[section].request.install,
             architecture=selection.architecture,
             locale=selection.target.locale,
+            start="verity" if isinstance(selection.target, FlatcarTarget) else "live",
             documentation=selection.contents.documentation,
         )
         return Node("rootfs", RootfsStage(options), {"debs": self.fetch("base", section)}, self.tools)
@@ -99,6 +108,66 @@ class Parts:
         options = InstallOptions(suite=self.selection.base.suite, packages=tuple(sorted(packages)))
         inputs = {"rootfs": self.rootfs, "repository": self.repository}
         return Node("install", InstallStage(options), inputs, self.tools)
+
+    @cached_property
+    def customise(self) -> Node:
+        target = self.selection.target
+        options = CustomiseOptions(
+            hostname=target.hostname or self.manifest.name,
+            users=tuple(UserOptions(**user.model_dump()) for user in target.users),
+            locale=target.locale,
+            timezone=target.timezone,
+            sources=self._sources(),
+            dev=self.selection.dev,
+        )
+        inputs: dict[str, Input] = {"rootfs": self.rootfs, "install": self.install}
+        if target.overlay is not None:
+            inputs["overlay"] = self.tree(target.overlay)
+        return Node("customise", CustomiseStage(options), inputs, self.tools)
+
+    @property
+    def file_stem(self) -> str:
+        """Name of an image without its suffix: `mlos-1.0.0-vm-amd64`."""
+        selection = self.selection
+        return f"{self.manifest.name}-{self.manifest.version}-{selection.flavour}-{selection.architecture}"
+
+    def squashfs(self, name: str, tree: Node, archive: str) -> Node:
+        """A stage that packs an archive which another stage has made."""
+        return Node(name, SquashfsStage(SquashfsOptions(archive=archive)), {"tree": tree}, self.tools)
+
+    def boots(self, image: Node, ways: Mapping[Firmware, Medium], ignition: Node | None = None) -> tuple[Node, ...]:
+        """A boot of the image by each firmware, as the medium beside it; the image alone without box tests."""
+        tests = self.selection.contents.tests
+        if tests is None:
+            return (image,)
+        return tuple(self._boot(image, tests, firmware, medium, ignition) for firmware, medium in ways.items())
+
+    def _boot(self, image: Node, tests: Tests, firmware: Firmware, medium: Medium, ignition: Node | None) -> Node:
+        options = BootOptions(
+            firmware=firmware,
+            medium=medium,
+            memory_mib=tests.memory_mib,
+            cpus=tests.cpus,
+            timeout_seconds=tests.timeout_seconds,
+            name=self.manifest.name,
+            version=self.manifest.version,
+            flavour=self.selection.flavour,
+            base_distribution=self.selection.base.distribution,
+            packages=self.selection.contents.packages,
+        )
+        inputs: dict[str, Input] = {"image": image, "kernel": self.kernel, "repository": self.repository}
+        inputs["tests"] = self.tree(tests.path)
+        if ignition is not None:
+            inputs["ignition"] = ignition
+        return Node(f"boot/{firmware}", BootStage(options), inputs, self.tools)
+
+    def _sources(self) -> tuple[SourceOptions, ...]:
+        """Where the image fetches updates: the archive it was made from, verified by the key it carries."""
+        keyring = DISTRIBUTIONS[self.selection.base.distribution].keyring
+        return tuple(
+            SourceOptions(uri=place.mirror, suites=place.suites, components=place.components, keyring=keyring)
+            for place in self.lock.sections[image_section(self.selection)].repositories
+        )
 
     def _deb(self, name: str) -> Node:
         options = DebOptions(

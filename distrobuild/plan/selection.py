@@ -11,7 +11,8 @@ from distrobuild.formats.accounts import ADMINISTRATORS
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import HostBase, parse_base
 from distrobuild.manifest.distributions import DISTRIBUTIONS, locale_packages
-from distrobuild.manifest.models import Base, Contents, Kernel, KernelFlavour, Manifest, UbuntuTarget
+from distrobuild.manifest.models import Kernel, KernelFlavour, Manifest
+from distrobuild.manifest.targets import Base, Contents, FlatcarTarget, UbuntuTarget
 from distrobuild.manifest.values import DistributionName
 
 OS_RELEASE = Path("/etc/os-release")
@@ -34,7 +35,7 @@ class Selection:
     manifest: Manifest
     root: Path
     name: str
-    target: UbuntuTarget
+    target: UbuntuTarget | FlatcarTarget
     base: Base
     flavour: str
     contents: Contents
@@ -56,7 +57,8 @@ class Selection:
     def archive_packages(self) -> frozenset[str]:
         """What the image needs of the base's archive, beside what the project's own packages depend on."""
         table = DISTRIBUTIONS[self.base.distribution]
-        needed = {*table.minimal, *table.live, table.keyring_package, *locale_packages(self.target.locale)}
+        initramfs = table.verity if isinstance(self.target, FlatcarTarget) else table.live
+        needed = {*table.minimal, *initramfs, table.keyring_package, *locale_packages(self.target.locale)}
         if any(ADMINISTRATORS in user.groups for user in self.target.users):
             needed.add(ADMINISTRATORS)
         return frozenset({*needed, *self.contents.install})
@@ -122,7 +124,7 @@ def host_base() -> Base:
     )
 
 
-def _contents(target: UbuntuTarget, flavour: str) -> Contents:
+def _contents(target: UbuntuTarget | FlatcarTarget, flavour: str) -> Contents:
     own = {field: getattr(target, field) for field in Contents.model_fields}
     if flavour in target.flavours:
         override = target.flavours[flavour]

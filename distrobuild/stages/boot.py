@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from distrobuild.boot.accelerator import AcceleratorChoice
-from distrobuild.boot.boxtests import JUNIT, BootFailed, BoxTestRun, run_box_tests
+from distrobuild.boot.boxtests import JUNIT, BoxTestRun, run_box_tests
 from distrobuild.boot.facts import Facts, repository_versions, requested_symbols
 from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import GuestOptions, Medium
 from distrobuild.boot.result import FILE
 from distrobuild.stages.stage import Job, Options, Stage
+
+IMAGE_SUFFIXES = {".iso", ".raw"}
 
 
 class BootOptions(Options):
@@ -52,7 +54,8 @@ class BootStage(Stage[BootOptions]):
     kind: ClassVar[str] = "boot"
     exclusive: ClassVar[bool] = True
     inputs: ClassVar[Mapping[str, str]] = {
-        "image": "folder with one .iso",
+        "image": "folder with one .iso or .raw",
+        "ignition": "what the ignition stage made; optional",
         "tests": "folder with box tests",
         "kernel": "what the kernel stage made: release, requested and applied",
         "repository": "what the repository stage made: the folder `repository`",
@@ -76,12 +79,11 @@ class BootStage(Stage[BootOptions]):
     def box_tests(self, job: Job) -> BoxTestRun:
         """What is booted and compared with what."""
         options = self.options
-        images = sorted(job.inputs["image"].glob("*.iso"))
-        if len(images) != 1:
-            raise BootFailed(f"the image stage left {len(images)} .iso files, not one")
+        (image,) = (path for path in job.inputs["image"].iterdir() if path.suffix in IMAGE_SUFFIXES)
+        ignition = job.inputs["ignition"] / "config.ign" if "ignition" in job.inputs else None
         assert job.sandbox.root is not None
         return BoxTestRun(
-            guest=GuestOptions(images[0], options.medium, options.firmware, options.memory_mib, options.cpus),
+            guest=GuestOptions(image, options.medium, options.firmware, options.memory_mib, options.cpus, ignition),
             tools_root=job.sandbox.root,
             tests=job.inputs["tests"],
             facts=self.facts(job.inputs),

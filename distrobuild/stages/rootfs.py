@@ -7,14 +7,11 @@ the same bytes. The project's own packages come over it as a layer, by the stage
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
-
-from debian.deb822 import Deb822
+from typing import ClassVar, Literal
 
 from distrobuild.formats.deb_repository import (
     BinaryPackage,
@@ -22,6 +19,7 @@ from distrobuild.formats.deb_repository import (
     read_deb,
     repository_indexes,
 )
+from distrobuild.formats.package_list import installed_packages, packages_of, write_package_list
 from distrobuild.formats.root_tar import RootTar, TarWriter
 from distrobuild.manifest.distributions import locale_packages
 from distrobuild.sandbox.sandbox import ProgramFailed
@@ -44,6 +42,8 @@ class RootfsOptions(Options):
     """Debian's name of the processor."""
     locale: str = "C.UTF-8"
     """Locale to generate; all but C, C.UTF-8 and POSIX need the package `locales`."""
+    start: Literal["live", "verity"] = "live"
+    """What the initial RAM file system looks for: a live medium, or a verified /usr on a disk."""
     documentation: bool = True
     """Whether manual pages and /usr/share/doc are kept; copyright files always are."""
 
@@ -75,8 +75,8 @@ class RootfsStage(Stage[RootfsOptions]):
         except ProgramFailed as error:
             raise apt_errors.explain(error) from error
         with RootTar(job.output / "rootfs.tar") as root:
-            packages = _installed(root.read("var/lib/dpkg/status"), locked)
-        (job.output / "packages.json").write_text(json.dumps(packages, indent=1) + "\n")
+            packages = installed_packages(root.read("var/lib/dpkg/status"), packages_of(locked))
+        write_package_list(job.output / "packages.json", packages)
 
     def _wanted(self) -> list[str]:
         return sorted({*self.options.packages, *locale_packages(self.options.locale)})
@@ -94,8 +94,9 @@ class RootfsStage(Stage[RootfsOptions]):
 
     def _write_image_files(self, job: Job) -> None:
         """Put what is added to the packages into an archive, whose modes do not depend on how we were installed."""
-        files = TEMPLATES / "files"
-        contents = {str(path.relative_to(files)): path.read_bytes() for path in files.rglob("*") if path.is_file()}
+        contents: dict[str, bytes] = {}
+        for files in (TEMPLATES / "common", TEMPLATES / self.options.start):
+            contents |= {str(path.relative_to(files)): path.read_bytes() for path in files.rglob("*") if path.is_file()}
         if not self.options.documentation:
             contents["etc/dpkg/dpkg.cfg.d/documentation"] = (TEMPLATES / "documentation.conf").read_bytes()
         if locale_packages(self.options.locale):
@@ -146,13 +147,3 @@ def _read_locked(folder: Path) -> list[BinaryPackage]:
 def _charset(locale: str) -> str:
     """The second word of a line in /etc/locale.gen (locale.gen(5))."""
     return locale.partition(".")[2].partition("@")[0] or "ISO-8859-1"
-
-
-def _installed(status: bytes, packages: Iterable[BinaryPackage]) -> list[dict[str, str]]:
-    digests = {(package.name, package.version, package.architecture): package.sha256 for package in packages}
-    result = []
-    for paragraph in Deb822.iter_paragraphs(status, use_apt_pkg=False):
-        key = str(paragraph["Package"]), str(paragraph["Version"]), str(paragraph["Architecture"])
-        name, version, architecture = key
-        result.append({"name": name, "version": version, "architecture": architecture, "sha256": digests[key]})
-    return sorted(result, key=lambda package: (package["name"], package["architecture"]))

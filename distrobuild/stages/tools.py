@@ -20,8 +20,8 @@ PROGRAMS = (
     "dpkg-dev", "debhelper", "dh-python", "lintian", "fakeroot", "apt-utils", "gpg", "gpg-agent", "gpgv", "gpgconf",
     # root file systems and images
     "mmdebstrap", "systemd", "systemd-repart", "systemd-ukify", "squashfs-tools", "erofs-utils", "dosfstools", "mtools",
-    "xorriso", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "e2fsprogs", "dracut-core", "udev",
-    "cryptsetup-bin",
+    "systemd-boot-efi", "xorriso", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "e2fsprogs", "cryptsetup-bin",
+    "udev",
     # boots
     "qemu-system-x86", "qemu-utils", "ovmf",
     # a shell worth having, for `distrobuild shell`

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-BOX_TESTS = Path(__file__).parent / "ubuntu"
+BOX_TESTS = [Path(__file__).parent / target for target in ("ubuntu", "flatcar")]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     with_guest = config.pluginmanager.has_plugin("distrobuild-box-tests")
-    return True if collection_path == BOX_TESTS and not with_guest else None
+    return True if collection_path in BOX_TESTS and not with_guest else None

@@ -9,10 +9,14 @@ import pytest
 from distrobuild.boot.accelerator import Accelerator, AcceleratorKind
 from distrobuild.boot.firmware import Firmware, FirmwareMissing, firmware_arguments
 from distrobuild.boot.login import CREDENTIAL, make_key
-from distrobuild.boot.qemu import IMAGE, GuestOptions, Medium, credential, machine, network
+from distrobuild.boot.qemu import IGNITION, IMAGE, GuestOptions, Medium, credential, machine, network
 
 TCG = Accelerator(AcceleratorKind.TCG, "a test")
 KVM = Accelerator(AcceleratorKind.KVM, "a test")
+
+
+WRITE_PROTECTED = {Medium.CDROM: "readonly=on", Medium.USB: "readonly=on"}
+"""What is written to a disk goes elsewhere; other media take nothing."""
 
 
 def after(command: list[str], option: str) -> list[str]:
@@ -20,12 +24,12 @@ def after(command: list[str], option: str) -> list[str]:
     return [value for name, value in pairwise(command) if name == option]
 
 
-@pytest.mark.parametrize("medium", Medium)
-def test_the_image_is_the_only_drive_the_first_to_boot_and_never_written(medium: Medium) -> None:
+@pytest.mark.parametrize(("medium", "access"), [*WRITE_PROTECTED.items(), (Medium.DISK, "snapshot=on")])
+def test_the_image_is_the_only_drive_the_first_to_boot_and_never_written(medium: Medium, access: str) -> None:
     command = machine(GuestOptions(Path("mlos.iso"), medium), TCG)
     (drive,) = after(command, "-drive")
     assert f"file={IMAGE}" in drive
-    assert "readonly=on" in drive
+    assert access in drive.split(",")
     assert [
         device
         for device in after(command, "-device")
@@ -91,3 +95,10 @@ def test_firmware_that_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_a_pc_bios_needs_no_files(tmp_path: Path) -> None:
     assert firmware_arguments(Firmware.SEABIOS, tmp_path, tmp_path) == []
+
+
+def test_an_ignition_config_is_handed_in_by_the_firmware_configuration() -> None:
+    options = GuestOptions(Path("mlos.raw"), Medium.DISK, ignition=Path("config.ign"))
+    assert after(machine(options, TCG), "-fw_cfg") == [f"name=opt/com.coreos/config,file={IGNITION}"]
+    assert options.inputs == {"image": Path("mlos.raw"), "ignition": Path("config.ign")}
+    assert after(machine(GuestOptions(Path("mlos.raw"), Medium.DISK), TCG), "-fw_cfg") == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distrobuild.manifest.base import HostBase, InvalidBase, parse_base
-from distrobuild.manifest.models import Base
+from distrobuild.manifest.targets import Base
 from distrobuild.manifest.values import DistributionName
 
 GOOD = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from distrobuild.manifest import models
+from distrobuild.manifest import models, targets
 from distrobuild.manifest.models import Manifest
 
 
@@ -12,7 +12,7 @@ def test_every_default_is_a_value_that_could_have_been_written() -> None:
     """Pydantic does not check defaults, and one that the file could not say would be a trap."""
     checked = [
         TypeAdapter(field.rebuild_annotation()).validate_python(field.get_default(call_default_factory=True))
-        for model in vars(models).values()
+        for model in [*vars(models).values(), *vars(targets).values()]
         if isinstance(model, type) and issubclass(model, models.Model)
         for field in model.model_fields.values()
         if not field.is_required()

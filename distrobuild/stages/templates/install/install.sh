@@ -51,7 +51,12 @@ done
 # making one of its own.
 for kernel in "$root"/boot/vmlinuz-*; do
 	[ -e "$kernel" ] || continue
-	chroot "$root" update-initramfs -c -k "${kernel##*/vmlinuz-}"
+	release=${kernel##*/vmlinuz-}
+	if [ -x "$root/usr/sbin/update-initramfs" ]; then
+		chroot "$root" update-initramfs -c -k "$release"
+	else
+		chroot "$root" dracut --kver "$release" "/boot/initrd.img-$release"
+	fi
 done
 
 rm "$root/usr/sbin/policy-rc.d"

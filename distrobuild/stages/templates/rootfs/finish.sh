@@ -8,5 +8,8 @@ if [ -s "$root/etc/locale.gen" ]; then
 fi
 
 chroot "$root" systemctl enable systemd-networkd.service systemd-resolved.service ssh-host-keys.service
+if [ -e "$root/usr/lib/systemd/system/first-boot-done.service" ]; then
+	chroot "$root" systemctl enable first-boot-done.service
+fi
 
 exec /work/clean "$root"

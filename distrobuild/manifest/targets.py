@@ -1,0 +1,169 @@
+"""The things that can be built: each kind of target with its keys."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
+
+from distrobuild.manifest.values import (
+    ABSOLUTE_PATH,
+    ARCHIVE_ADDRESS,
+    DEFAULT_FLAVOUR,
+    LOCALE,
+    PUBLIC_KEY,
+    TIMESTAMP,
+    AccountName,
+    DistributionName,
+    Model,
+    Name,
+    ProjectPath,
+)
+
+
+class Base(Model):
+    """The archive that the image's packages come from."""
+
+    distribution: DistributionName
+    """Whose archive: `ubuntu` or `debian`."""
+    suite: Name
+    """Release code name, for example `noble` or `trixie`; updates and security suites come with it."""
+    mirror: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
+    """Address of the archive (`http://`, `https://`, `file:///`). Default: the host's own apt sources if they serve
+    this distribution, else mmdebstrap's default."""
+    keyring: str | None = None
+    """OpenPGP keyring file that signs the archive. Default: the distribution's own keyring package."""
+    snapshot: str | None = Field(default=None, pattern=TIMESTAMP)
+    """Timestamp (`20260101T000000Z`) of a snapshot archive, where the distribution has one."""
+
+
+class User(Model):
+    """A person who can log in to the image, by ssh key only."""
+
+    name: AccountName
+    """Login name."""
+    groups: tuple[AccountName, ...] = ()
+    """Supplementary groups. Who is in `sudo` becomes root without a password, since nobody has one."""
+    ssh_keys: tuple[Annotated[str, StringConstraints(pattern=PUBLIC_KEY)], ...] = ()
+    """Public keys, as in `authorized_keys`."""
+    shell: Annotated[str, StringConstraints(pattern=ABSOLUTE_PATH)] = "/bin/bash"
+    """Login shell."""
+
+
+class Tests(Model):
+    """How a built image is proven."""
+
+    path: ProjectPath
+    """Folder of pytest files with box tests."""
+    memory_mib: int = Field(default=2048, ge=256)
+    """Memory of the guest, in MiB."""
+    cpus: int = Field(default=2, ge=1)
+    """Virtual processors of the guest."""
+    timeout_seconds: float = Field(default=600, gt=0)
+    """How long the guest may take to boot, in seconds, before the test fails."""
+
+
+class Contents(Model):
+    """What stands in an image."""
+
+    packages: tuple[Name, ...] = ()
+    """Packages of this project (`packages/NAME`) to build and install."""
+    install: tuple[Name, ...] = ()
+    """Packages of the base's archive to install."""
+    documentation: bool = True
+    """Keep manual pages and `/usr/share/doc` (copyright files always stay)."""
+    tests: Tests | None = None
+    """Box tests; without them the image is built but not proven."""
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for key in schema["properties"].values():
+        key.pop("default", None)
+
+
+class FlavourContents(Contents):
+    """Contents of one flavour: what is not written here stays as the target has it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class SystemTarget(Contents):
+    """What every kind of target has: a kernel, and what the system is called and holds."""
+
+    kernel: Name
+    """Which of `kernels` boots."""
+    flavour: Name = DEFAULT_FLAVOUR
+    """Flavour of the kernel and of the contents; `--flavour` overrides it."""
+    flavours: dict[Name, FlavourContents] = Field(default_factory=dict)
+    """Contents that replace the target's own, key by key, when that flavour is built."""
+    overlay: ProjectPath | None = None
+    """Folder copied over the installed root file system."""
+    users: tuple[User, ...] = ()
+    """People who can log in. There is never a default password."""
+    locale: Annotated[str, StringConstraints(pattern=LOCALE)] = "C.UTF-8"
+    """System locale."""
+    timezone: str = "UTC"
+    """System time zone."""
+    hostname: Name | None = None
+    """Host name; default: the distribution's name."""
+
+
+class UbuntuTarget(SystemTarget):
+    """A live and install ISO of Ubuntu or Debian content."""
+
+    base: Base
+    """The archive that the packages come from; `--base` overrides it."""
+    outputs: tuple[Literal["iso"], ...] = ("iso",)
+    """Image formats to make."""
+
+
+class DebianSource(Model):
+    """Packages of Debian, made into a read-only `/usr` here. The result does not call itself Flatcar."""
+
+    debian: Name
+    """Release code name, for example `trixie`."""
+    mirror: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
+    """Address of the archive; default as for a base."""
+    keyring: str | None = None
+    """OpenPGP keyring file that signs the archive."""
+    snapshot: str | None = Field(default=None, pattern=TIMESTAMP)
+    """Timestamp of a snapshot archive."""
+
+
+class FlatcarTarget(SystemTarget):
+    """A disk image with a read-only, verified `/usr` in two slots, set up by Ignition at its first boot."""
+
+    source: DebianSource
+    """Where `/usr` comes from."""
+    ignition: ProjectPath | None = None
+    """Butane file that the image is booted with when it is tested."""
+
+    @property
+    def base(self) -> Base:
+        """The archive of `source`, as `--base` would name it."""
+        source = self.source
+        return Base(
+            distribution=DistributionName.DEBIAN,
+            suite=source.debian,
+            mirror=source.mirror,
+            keyring=source.keyring,
+            snapshot=source.snapshot,
+        )
+
+
+def target_form(target: object) -> str:
+    """Name of the class that `target` is written for: a key that only one kind has tells, `base` or none an ISO.
+
+    Always a kind, so that all the mistakes of a target are found, also where the telling key itself is one.
+    """
+    if isinstance(target, dict):
+        own = FlatcarTarget.model_fields.keys() - UbuntuTarget.model_fields.keys()
+        return (FlatcarTarget if own & target.keys() else UbuntuTarget).__name__
+    return type(target).__name__
+
+
+Target = Annotated[
+    Annotated[UbuntuTarget, Tag("UbuntuTarget")] | Annotated[FlatcarTarget, Tag("FlatcarTarget")],
+    Discriminator(target_form),
+    Field(description="A thing to build: a live medium, or a disk image with a verified `/usr`."),
+]

@@ -1,0 +1,62 @@
+"""Put the partitions of a disk image together: a partition table, and each file system at its place.
+
+No loop device, no mount and no rights are needed. What is empty stays a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field
+
+from distrobuild.errors import DistrobuildError
+from distrobuild.formats import disk_layout, sparse
+from distrobuild.stages.stage import Job, Options, Stage
+
+
+class PartitionTooLarge(DistrobuildError):
+    """What should stand in a partition has more bytes than the partition."""
+
+
+class DiskOptions(Options):
+    """Which disk."""
+
+    file_name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~-]*\.raw$")
+    """Name of the image, for example `mlos-1.0.0-vm-amd64.raw`."""
+    image: str
+    """Name and version of the image; GUIDs that the layout leaves open are made of it."""
+    disk: str = "base"
+    """Kind of disk, by which the layout `flatcar` tells its sizes."""
+
+
+class DiskStage(Stage[DiskOptions]):
+    """Content of partitions -> a disk image."""
+
+    kind: ClassVar[str] = "disk"
+    inputs: ClassVar[Mapping[str, str]] = {"partitions/*": "by role in the layout: a folder with the content, an .img"}
+    outputs: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, options: DiskOptions) -> None:
+        super().__init__(options)
+        self.outputs = {options.file_name: "the image; sparse"}  # type: ignore[misc]
+
+    def run(self, job: Job) -> None:
+        """Write the image. Raises `PartitionTooLarge`."""
+        layout = disk_layout.flatcar(self.options.disk)
+        table = layout.table(self.options.image)
+        with (job.output / self.options.file_name).open("w+b") as disk:
+            disk.truncate(table.sectors * disk_layout.SECTOR)
+            table.write(disk)
+            for planned in layout.partitions:
+                folder = job.inputs.get(f"partitions/{planned.role}")
+                if folder is None:
+                    continue
+                (content,) = folder.glob("*.img")
+                if (excess := content.stat().st_size - planned.size) > 0:
+                    raise PartitionTooLarge(
+                        f"{content.name} has {excess} bytes more than partition `{planned.name}` ({planned.size})"
+                    )
+                first = table.partition(planned.number).first
+                with content.open("rb") as source:
+                    sparse.copy_into(source, disk, first * disk_layout.SECTOR)

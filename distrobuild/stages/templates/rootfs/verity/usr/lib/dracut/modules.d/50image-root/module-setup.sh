@@ -1,0 +1,23 @@
+#!/bin/bash
+# The root of an image whose /usr is verified: the units of this folder and what they call.
+
+check() {
+	return 255 # only where it is asked for
+}
+
+depends() {
+	echo systemd systemd-tmpfiles
+}
+
+install() {
+	inst_multiple chmod lsblk mkdir mount sfdisk systemd-tmpfiles
+	inst_script "$moddir/disk-guid" /usr/lib/image-root/disk-guid
+	inst_script "$moddir/mount-etc" /usr/lib/image-root/mount-etc
+	for unit in disk-guid.service mount-etc.service; do
+		inst_simple "$moddir/$unit" "$systemdsystemunitdir/$unit"
+		$SYSTEMCTL -q --root "$initdir" add-wants initrd.target "$unit"
+	done
+
+	# Ignition of Debian labels what it writes for SELinux, which the image has not.
+	inst_script "$moddir/setfiles" /usr/sbin/setfiles
+}

@@ -1,0 +1,88 @@
+"""Make of a root file system what an image with a read-only /usr ships: all of it stands below /usr.
+
+/usr stays as it is. /etc goes to /usr/share/factory/etc, and a machine mounts over it what it has changed. Of the rest
+(/var, /root, the links from /bin to /usr/bin) systemd-tmpfiles makes on the machine what is missing, by the list
+`image.conf`; the initial RAM file system runs it before anything else writes to the root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from distrobuild.formats import tmpfiles
+from distrobuild.formats.root_tar import RootTar, TarWriter
+from distrobuild.stages.stage import Job, Options, Stage
+
+TEMPLATES = Path(__file__).parent / "templates" / "usr"
+FACTORY = "share/factory"
+"""Where /usr keeps what belongs elsewhere (file-hierarchy(7))."""
+LINKED = ("var/lib/dpkg",)
+"""Folders that a machine reads where the image has them, since it installs no packages."""
+SHIPPED = ("usr", "etc", *LINKED)
+"""What goes into the image, each at its place."""
+UNSHIPPED = ("boot/", "dev/", "proc/", "run/", "sys/", "tmp/", "var/cache/", "var/lib/apt/", "var/tmp/")
+"""Folders of which only they themselves are made on a machine."""
+LEFT_OUT = ("etc/machine-id",)
+"""Each machine makes its own; that the file is not there says that this is the first boot (machine-id(5))."""
+OWN_FOLDERS = ("oem",)
+"""Mount points that the root file system of the packages does not have."""
+
+
+class UsrOptions(Options):
+    """What is put beside the content of the packages."""
+
+    layout: str = "flatcar"
+    """Name of the disk layout: which partition a machine grows."""
+
+
+class UsrStage(Stage[UsrOptions]):
+    """A root file system with its layers -> the archive of a /usr that holds all of it."""
+
+    kind: ClassVar[str] = "usr"
+    inputs: ClassVar[Mapping[str, str]] = {"layers/*": "folders with one .tar each; the last by name is on top"}
+    outputs: ClassVar[Mapping[str, str]] = {"usr.tar": "content of /usr", "os-release": "what the image says it is"}
+
+    def run(self, job: Job) -> None:
+        """Write the archive."""
+        archives = [next(job.inputs[name].glob("*.tar")) for name in sorted(job.inputs)]
+        with RootTar(*archives) as root, TarWriter(job.output / "usr.tar", job.epoch) as usr:
+            lines = [tmpfiles.folder(path, 0o755, (0, 0)) for path in OWN_FOLDERS]
+            for path in sorted(root):
+                if _is_below(path, SHIPPED) and path not in LEFT_OUT:
+                    usr.copy(path, root, _place(path))
+                if not _is_below(path, ("usr",)):
+                    lines += _lines(root, path, usr)
+            usr.file("lib/tmpfiles.d/image.conf", "".join(lines).encode())
+            for file in sorted((TEMPLATES / self.options.layout).rglob("*")):
+                if file.is_file():
+                    usr.file(file.relative_to(TEMPLATES / self.options.layout).as_posix(), file.read_bytes())
+            (job.output / "os-release").write_bytes(root.read("usr/lib/os-release"))
+
+
+def _is_below(path: str, folders: tuple[str, ...]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def _place(path: str) -> str:
+    """Where a path of the root stands in the file system of /usr."""
+    return path.removeprefix("usr").lstrip("/") or "." if _is_below(path, ("usr",)) else f"{FACTORY}/{path}"
+
+
+def _lines(root: RootTar, path: str, usr: TarWriter) -> list[str]:
+    """What makes on a machine the thing that the image has at a path outside of /usr; its content goes into `usr`."""
+    member = root.lookup_file(path)
+    if member is None or path == "." or path.startswith(UNSHIPPED):
+        return []
+    owner, factory = (member.uid, member.gid), f"/usr/{FACTORY}/{path}"
+    if path in LINKED:
+        return [tmpfiles.link(path, factory)]
+    if _is_below(path, LINKED) or path.startswith("etc/"):
+        return []
+    if member.isreg():
+        usr.copy(path, root, factory.removeprefix("/usr/"))
+        return [tmpfiles.file_from(path, factory, member.mode, owner)]
+    if member.issym():
+        return [tmpfiles.link(path, member.linkname)]
+    return [tmpfiles.folder(path, member.mode, owner)] if member.isdir() else []

@@ -1,0 +1,46 @@
+"""/usr is one verified, read-only file system, and all else comes out of it."""
+
+from __future__ import annotations
+
+import shlex
+
+from testinfra.host import Host
+
+from distrobuild.boot.facts import Facts
+
+
+def test_usr_is_mounted_read_only_from_the_verity_device(host: Host) -> None:
+    source, kind, options = host.check_output("findmnt --noheadings --output SOURCE,FSTYPE,OPTIONS /usr").split()
+    assert (source, kind) == ("/dev/mapper/usr", "squashfs")
+    assert "ro" in options.split(",")
+    assert host.run("touch /usr/x").rc != 0
+
+
+def test_the_kernel_vouches_for_every_block_of_usr(host: Host) -> None:
+    assert host.check_output("dmsetup status usr").split()[2:4] == ["verity", "V"]
+
+
+def test_the_root_hash_is_that_of_the_command_line(host: Host) -> None:
+    words = dict(word.partition("=")[::2] for word in shlex.split(host.file("/proc/cmdline").content_string))
+    assert words["usrhash"] in host.check_output("dmsetup table usr").split()
+
+
+def test_the_image_does_not_call_itself_flatcar(host: Host, facts: Facts) -> None:
+    fields = dict(word.split("=", 1) for word in shlex.split(host.file("/etc/os-release").content_string))
+    assert (fields["ID"], fields["ID_LIKE"]) == (facts.name, "debian")
+    assert not any("flatcar" in value.lower() for value in fields.values())
+
+
+def test_etc_shows_the_images_files_under_those_of_the_machine(host: Host) -> None:
+    assert host.check_output("findmnt --noheadings --output FSTYPE /etc") == "overlay"
+    assert host.check_output("cmp /etc/services /usr/share/factory/etc/services && echo same") == "same"
+    assert host.run("touch /etc/of-this-machine").rc == 0
+
+
+def test_our_kernel_runs(host: Host, facts: Facts) -> None:
+    assert host.check_output("uname -r") == facts.kernel_release
+
+
+def test_our_packages_are_in_it(host: Host, facts: Facts) -> None:
+    for name in facts.installed:
+        assert host.package(name).is_installed, name

@@ -1,0 +1,110 @@
+"""The stages of a disk image, each checked by the program that the format belongs to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from distrobuild.errors import InvalidInput
+from distrobuild.formats.gpt_read import read
+from distrobuild.stages.disk import DiskOptions, DiskStage, PartitionTooLarge
+from distrobuild.stages.esp import EspOptions, EspStage
+from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
+from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
+from distrobuild.stages.stage import Job
+from distrobuild.stages.verity import FileSystemTooLarge, VerityOptions, VerityStage
+
+MakeJob = Callable[..., Job]
+MEBIBYTE = 1 << 20
+
+
+def content(tmp_path: Path, files: Mapping[str, bytes]) -> Path:
+    """A folder with these files, as a stage would have left them."""
+    folder = tmp_path / f"input-{len(list(tmp_path.iterdir()))}"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_veritysetup_verifies_a_slot(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job({"filesystem": content(tmp_path, {"filesystem.squashfs": b"data" * 5000})})
+    VerityStage(VerityOptions(image="mlos_1", data_blocks=1000)).run(job)
+    root_hash = (job.output / "roothash").read_text().strip()
+    verify = ["veritysetup", "verify", f"--hash-offset={1000 * 4096}", "/out/usr.img", "/out/usr.img"]
+    job.sandbox.run([*verify, root_hash])
+
+
+def test_a_file_system_larger_than_its_slot_is_an_error_that_says_by_how_much(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job({"filesystem": content(tmp_path, {"filesystem.squashfs": bytes(4096 + 7)})})
+    with pytest.raises(FileSystemTooLarge, match=r"4103 bytes, 7 more than"):
+        VerityStage(VerityOptions(image="mlos_1", data_blocks=1)).run(job)
+    assert not list(job.output.iterdir())
+
+
+def test_the_esp_is_a_sound_fat32_with_what_uefi_starts(make_job: MakeJob, tmp_path: Path) -> None:
+    programs = {name: name.encode() for name in ("image.efi", "first-boot.addon.efi", "systemd-bootx64.efi")}
+    job = make_job({"uki": content(tmp_path, programs)})
+    EspStage(EspOptions(image="mlos_1.0.0", label="EFI-SYSTEM", size=1024 * MEBIBYTE)).run(job)
+    job.sandbox.run(["fsck.vfat", "-n", "/out/esp.img"])
+    assert b"FAT32" in (job.output / "esp.img").read_bytes()[:512]
+    listed = job.sandbox.read(["mdir", "-/", "-b", "-i", "/out/esp.img", "::/"]).decode().split()
+    assert "::/EFI/Linux/mlos_1.0.0.efi" in listed
+    assert "::/EFI/BOOT/BOOTX64.EFI" in listed
+    assert "::/loader/addons/first-boot.addon.efi" in listed
+    assert (job.output / "esp.img").stat().st_blocks * 512 < 8 * MEBIBYTE
+
+
+def test_an_ext4_is_sound_and_the_same_whenever_it_is_made(make_job: MakeJob) -> None:
+    options = Ext4Options(image="mlos_1", label="ROOT", size=64 * MEBIBYTE, folders=("usr",))
+    jobs = [make_job({}, name) for name in ("first", "second")]
+    for job in jobs:
+        Ext4Stage(options).run(job)
+    jobs[0].sandbox.run(["e2fsck", "-f", "-n", "/out/filesystem.img"])
+    assert b"usr" in jobs[0].sandbox.read(["debugfs", "-R", "ls -p /", "/out/filesystem.img"])
+    first, second = ((job.output / "filesystem.img").read_bytes() for job in jobs)
+    assert first == second
+
+
+def test_a_disk_has_each_partition_at_its_place(make_job: MakeJob, tmp_path: Path) -> None:
+    esp, usr = (content(tmp_path, {"content.img": text * 1000}) for text in (b"esp", b"usr"))
+    job = make_job({"partitions/esp": esp, "partitions/usr-a": usr})
+    DiskStage(DiskOptions(file_name="mlos.raw", image="mlos_1")).run(job)
+    with (job.output / "mlos.raw").open("rb") as disk:
+        table = read(disk)
+        for number, text in ((1, b"esp"), (3, b"usr")):
+            disk.seek(table.partition(number).first * 512)
+            assert disk.read(3000) == text * 1000
+    status = (job.output / "mlos.raw").stat()
+    assert status.st_size == 8_455_716_864
+    assert status.st_blocks * 512 < MEBIBYTE
+
+
+def test_what_is_larger_than_its_partition_is_an_error(make_job: MakeJob, tmp_path: Path) -> None:
+    oem = content(tmp_path, {})
+    with (oem / "content.img").open("wb") as file:
+        file.truncate(1024 * MEBIBYTE + 5)
+    with pytest.raises(PartitionTooLarge, match="5 bytes more than partition `OEM`"):
+        DiskStage(DiskOptions(file_name="mlos.raw", image="mlos_1")).run(make_job({"partitions/oem": oem}))
+
+
+def test_a_butane_config_becomes_an_ignition_config(make_job: MakeJob, tmp_path: Path) -> None:
+    butane = tmp_path / "machine.bu"
+    butane.write_text("variant: flatcar\nversion: 1.0.0\nstorage:\n  directories:\n    - path: /opt/models\n")
+    job = make_job({"butane": butane})
+    IgnitionStage(IgnitionOptions(source="machine.bu")).run(job)
+    config = json.loads((job.output / "config.ign").read_text())
+    assert config["ignition"]["version"] == "3.3.0"
+    assert config["storage"]["directories"] == [{"path": "/opt/models"}]
+
+
+def test_mistakes_in_a_butane_config_have_their_place(make_job: MakeJob, tmp_path: Path) -> None:
+    butane = tmp_path / "machine.bu"
+    butane.write_text("variant: flatcar\nversion: 1.0.0\nstorage:\n  directories:\n    - path: opt/models\n")
+    with pytest.raises(InvalidInput, match=r"ignition/machine\.bu:5:"):
+        IgnitionStage(IgnitionOptions(source="ignition/machine.bu")).run(make_job({"butane": butane}))

@@ -1,0 +1,49 @@
+"""Copying a sparse file into another keeps its holes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distrobuild.formats.sparse import copy_into, data_extents
+
+MEBIBYTE = 1 << 20
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """64 MiB with two pieces of data."""
+    path = tmp_path / "source"
+    with path.open("wb") as file:
+        file.truncate(64 * MEBIBYTE)
+        file.seek(MEBIBYTE)
+        file.write(b"first" * 1000)
+        file.seek(40 * MEBIBYTE)
+        file.write(b"second" * 500_000)
+    return path
+
+
+def test_data_is_found_between_holes(source: Path) -> None:
+    with source.open("rb") as file:
+        extents = list(data_extents(file))
+    covered = [offset for offset in (MEBIBYTE, 40 * MEBIBYTE) if any(s <= offset < s + n for s, n in extents)]
+    assert covered == [MEBIBYTE, 40 * MEBIBYTE]
+    assert sum(length for _, length in extents) < 8 * MEBIBYTE
+
+
+def test_a_copy_has_the_content_at_its_offset_and_stays_sparse(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    with source.open("rb") as reader, target.open("w+b") as writer:
+        writer.truncate(128 * MEBIBYTE)
+        copy_into(reader, writer, 3 * MEBIBYTE)
+    content = target.read_bytes()
+    assert content[3 * MEBIBYTE : 67 * MEBIBYTE] == source.read_bytes()
+    assert not any(content[: 3 * MEBIBYTE])
+    assert target.stat().st_blocks * 512 < 8 * MEBIBYTE
+
+
+def test_an_empty_file_has_no_data(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with (tmp_path / "empty").open("rb") as file:
+        assert list(data_extents(file)) == []
