@@ -26,6 +26,7 @@ need mmdebstrap mmdebstrap
 need bwrap bubblewrap
 need gpgv gpgv
 need xz xz-utils
+need unzstd zstd
 if [ "$(id -u)" != 0 ]; then
     need newuidmap uidmap
 fi

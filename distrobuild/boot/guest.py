@@ -45,6 +45,7 @@ LAST_WORDS_SECONDS = 2.0
 MENU_SECONDS = 2.0
 """How long Enter is pressed after the boot menu's first line."""
 POWER_OFF_SECONDS = 120.0
+REBOOT_SECONDS = 600.0
 
 
 class GuestFailed(DistrobuildError):
@@ -69,6 +70,9 @@ class GuestNotShutDown(GuestFailed):
 
 class Guest:
     """One QEMU process and the way into it. A context manager: leaving it ends QEMU."""
+
+    console: Console
+    """The serial console, once QEMU has started."""
 
     def __init__(
         self,
@@ -127,16 +131,24 @@ class Guest:
 
     def wait_until_running(self, timeout_seconds: float) -> None:
         """Wait until systemd has finished the boot; raise `GuestNeverBooted` after `timeout_seconds` or a dead end."""
-        deadline = self._started + timeout_seconds
-        while (client := login.log_in(self._port, self._key)) is None:
-            self._check_alive()
-            self._choose_first_entry()
-            if time.monotonic() > deadline:
-                raise self._never_booted(f"it did not answer by ssh within {timeout_seconds:g} s")
-            time.sleep(POLL_SECONDS)
+        client = self._wait_for_login(timeout_seconds, None)
         self._host = login.testinfra_host(self._port, self._key, client, self._private)
-        self.state = self._system_state(client, deadline, timeout_seconds)
+        self.state = self._system_state(client, timeout_seconds)
         self.seconds_to_running = time.monotonic() - self._started
+
+    def reboot(self, timeout_seconds: float = REBOOT_SECONDS) -> None:
+        """Restart the machine by `systemctl reboot`, and wait as for the first boot; `host` is then the new system."""
+        before = login.boot_id(self.host.backend.client)
+        self.monitor.set_reboot_action("reset")
+        self.console.milestone = Milestone.STARTED
+        self.milestones.clear()
+        self._started = time.monotonic()
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self.host.run("systemctl reboot --no-block")
+        client = self._wait_for_login(timeout_seconds, before)
+        self.host.backend.client = client
+        self.state = self._system_state(client, timeout_seconds)
+        self.monitor.set_reboot_action("shutdown")
 
     def require_health(self) -> None:
         """Raise `GuestDied` if the guest crashed or ended by itself; one that was powered off is fine."""
@@ -203,7 +215,7 @@ class Guest:
     def _channels(self) -> list[str]:
         """Console, control channel, network and the key: what connects the guest with this process."""
         return [
-            *("-display", "none", "-no-reboot"),
+            *("-display", "none", "-action", "reboot=shutdown"),
             *("-chardev", "socket,id=console,path=/sockets/console", "-serial", "chardev:console"),
             *("-chardev", "socket,id=qmp,path=/sockets/qmp", "-mon", "chardev=qmp,mode=control"),
             *network(outside=False),
@@ -257,10 +269,22 @@ class Guest:
         if shown is not None and self.console.milestone is Milestone.BOOT_LOADER and now < shown + MENU_SECONDS:
             self.monitor.press("ret")
 
-    def _system_state(self, client: paramiko.SSHClient, deadline: float, timeout_seconds: float) -> str:
-        """Ask systemd until it has finished the boot; it answers at the latest at `deadline`."""
+    def _wait_for_login(self, timeout_seconds: float, before: str | None) -> paramiko.SSHClient:
+        """Wait for an ssh login to a system of another boot than `before`."""
+        while True:
+            client = login.log_in(self._port, self._key)
+            if client is not None and login.boot_id(client) not in {before, None}:
+                return client
+            self._check_alive()
+            self._choose_first_entry()
+            if time.monotonic() > self._started + timeout_seconds:
+                raise self._never_booted(f"it did not answer by ssh within {timeout_seconds:g} s")
+            time.sleep(POLL_SECONDS)
+
+    def _system_state(self, client: paramiko.SSHClient, timeout_seconds: float) -> str:
+        """Ask systemd until it has finished the boot; it answers at the latest `timeout_seconds` after the start."""
         try:
-            left = max(deadline - time.monotonic(), 1.0)
+            left = max(self._started + timeout_seconds - time.monotonic(), 1.0)
             _, stdout, _ = client.exec_command("systemctl is-system-running --wait", timeout=left)
             return stdout.read().decode().strip()
         except TimeoutError:

@@ -85,6 +85,15 @@ def _authenticate(connection: socket.socket, port: int, key: Key) -> paramiko.SS
     return client
 
 
+def boot_id(client: paramiko.SSHClient) -> str | None:
+    """What tells one boot of the guest from another (random(4)); None while the system goes down."""
+    try:
+        _, stdout, _ = client.exec_command("cat /proc/sys/kernel/random/boot_id", timeout=LOGIN_SECONDS)
+        return stdout.read().decode().strip() or None
+    except (OSError, EOFError, paramiko.SSHException):
+        return None
+
+
 def testinfra_host(port: int, key: Key, client: paramiko.SSHClient, folder: Path) -> Host:
     """The testinfra host of a guest, on the connection that is open already."""
     config = folder / "ssh_config"

@@ -3,7 +3,8 @@
     pytest -p distrobuild.boot.plugin --image mlos.iso --tools-root ROOT tests/boot/ubuntu
 
 Fixtures: `host` (testinfra), `guest` (`distrobuild.boot.guest.Guest`), `facts` (`distrobuild.boot.facts.Facts`).
-Mark `shutdown`: the test turns the guest off, so it runs after all others. The folder of `--results` gets
+Mark `reboot`: the test looks at a further boot (`guest.reboot()`), so it runs after those of the first. Mark
+`shutdown`: the test turns the guest off, so it runs after all others. The folder of `--results` gets
 console.log, qemu.log, screenshot.png and result.json. A guest that does not boot ends the run with exit status 10.
 """
 
@@ -164,6 +165,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark, and keep the results."""
+    config.addinivalue_line("markers", "reboot: restarts the guest; runs after the tests of the first boot")
     config.addinivalue_line("markers", "shutdown: turns the guest off; runs after all other tests")
     config.stash[BOX_TESTS] = BoxTests(config)
     config.pluginmanager.register(config.stash[BOX_TESTS], "distrobuild-box-tests")
@@ -191,5 +193,5 @@ def facts(pytestconfig: pytest.Config) -> Facts:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that turn the guest off at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("shutdown") is not None)
+    """Put the tests of a second boot behind those of the first, and the one that turns the guest off at the end."""
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("shutdown", "reboot")])

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Note, Stream
+from distrobuild.engine.host import require_programs
 from distrobuild.engine.store import Store
 from distrobuild.manifest.loader import LoadedManifest, load
 from distrobuild.manifest.lock import Lock, read_lock, write_lock
@@ -75,7 +76,11 @@ class Session:
         return plan_target(selection, self.lock(selection, emit))
 
     def engine(self, selection: Selection, emit: Stream, jobs: int | None = None) -> Engine:
-        """An engine with as many processors as asked for (default: all this process may use)."""
+        """An engine with as many processors as asked for (default: all this process may use).
+
+        Raises `HostLacksPrograms` now rather than in the middle of a build.
+        """
+        require_programs()
         return Engine(self.store, project_name(selection), emit, jobs or len(os.sched_getaffinity(0)))
 
 

@@ -15,11 +15,19 @@ from distrobuild.errors import DistrobuildError
 from distrobuild.sandbox.contract import ENTER_SUBORDINATE_IDS
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 
-PROGRAMS = {"mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "apt-get": "apt", "gpgv": "gpgv"}
+PROGRAMS = {
+    "mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "apt-get": "apt", "gpgv": "gpgv", "xz": "xz-utils", "unzstd": "zstd",
+}  # fmt: skip
 """Program on the host, and the package that brings it."""
 APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 SPACE_NEEDED = 15 << 30
 """Bytes: a kernel tree with objects, the tools root, a root file system and an image, with room to spare."""
+
+
+class HostLacksPrograms(DistrobuildError):
+    """A build would stop half-way, because the host has not the programs that it needs."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,13 @@ class Finding:
     what: str
     fine: bool
     remedy: str = ""
+
+
+def require_programs() -> None:
+    """Raise `HostLacksPrograms` with the command that brings what is missing, before any work is done."""
+    if missing := [finding for finding in _programs() if not finding.fine]:
+        names = ", ".join(finding.what.removeprefix("program ") for finding in missing)
+        raise HostLacksPrograms(f"this machine lacks {names}", hint=missing[0].remedy)
 
 
 def findings() -> list[Finding]:

@@ -48,6 +48,8 @@ def publish(
     sums = _place(entries["repository"], staged, "*")
     sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
     sums |= _place(entries["install"], staged, "packages.json")
+    if "sysext" in entries:
+        sums |= _place(entries["sysext"], staged / "sysext", "*")
     images = _place(entries[plan.image.name], staged, "*")
     sums |= images
     for name, entry in boots.items():

@@ -33,7 +33,7 @@ FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
 IGNITION = "targets.*.ignition"
 PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", IGNITION, *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
-PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages")
+PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages", "targets.*.sysext.packages")
 NAME_LISTS = (*PACKAGE_LISTS, "targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs")
 
 

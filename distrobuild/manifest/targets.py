@@ -130,11 +130,26 @@ class DebianSource(Model):
     """Timestamp of a snapshot archive."""
 
 
+class Sysext(Model):
+    """A system extension made of packages of this project, for machines whose `/usr` is read-only."""
+
+    packages: tuple[Name, ...] = Field(min_length=1)
+    """Packages of this project (`packages/NAME`) that it holds."""
+    fits: Literal["flatcar", "any"] = "flatcar"
+    """`flatcar`: any release of Flatcar, and nothing else; `any`: every system with systemd."""
+    format: Literal["squashfs", "erofs"] = "squashfs"
+    """File system of the image."""
+    updates: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
+    """Folder on the web where newer versions are published; systemd-sysupdate looks there."""
+
+
 class FlatcarTarget(SystemTarget):
     """A disk image with a read-only, verified `/usr` in two slots, set up by Ignition at its first boot."""
 
     source: DebianSource
     """Where `/usr` comes from."""
+    sysext: Sysext | None = None
+    """A system extension to make beside the image."""
     ignition: ProjectPath | None = None
     """Butane file that the image is booted with when it is tested."""
 

@@ -7,13 +7,15 @@ from functools import cached_property
 from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
 from distrobuild.formats import disk_layout
+from distrobuild.manifest.package import load_package
 from distrobuild.manifest.targets import FlatcarTarget
-from distrobuild.plan.graph import Node
+from distrobuild.plan.graph import Input, Node
 from distrobuild.plan.parts import Parts
 from distrobuild.stages.disk import DiskOptions, DiskStage
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
 from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
+from distrobuild.stages.sysext import SysextOptions, SysextStage
 from distrobuild.stages.uki import UkiOptions, UkiStage
 from distrobuild.stages.usr import UsrOptions, UsrStage
 from distrobuild.stages.verity import VerityOptions, VerityStage
@@ -39,6 +41,13 @@ COMMAND_LINE = (
 
 class Flatcar(Parts):
     """The nodes of one selection of this kind."""
+
+    @property
+    def target(self) -> FlatcarTarget:
+        """The target's keys."""
+        target = self.selection.target
+        assert isinstance(target, FlatcarTarget)
+        return target
 
     @property
     def identity(self) -> str:
@@ -83,19 +92,38 @@ class Flatcar(Parts):
         return Node("disk", DiskStage(options), inputs)
 
     @cached_property
+    def sysext(self) -> Node | None:
+        """Packages for machines that have another image."""
+        wanted = self.target.sysext
+        if wanted is None:
+            return None
+        described = (load_package(self.selection.root / "packages" / name) for name in wanted.packages)
+        options = SysextOptions(
+            name=self.manifest.name,
+            version=self.manifest.version,
+            architecture=self.selection.architecture,
+            fits=wanted.fits,
+            format=wanted.format,
+            enable=tuple(unit for package in described for unit in package.enable),
+            updates=wanted.updates,
+        )
+        inputs = {f"debs/{name}": self.deb(name) for name in wanted.packages}
+        return Node("sysext", SysextStage(options), inputs, self.tools)
+
+    @cached_property
     def ignition(self) -> Node | None:
         """What sets the machine of the box tests up."""
-        target = self.selection.target
-        assert isinstance(target, FlatcarTarget)
-        if target.ignition is None:
+        if self.target.ignition is None:
             return None
-        return Node(
-            "ignition", IgnitionStage(IgnitionOptions(source=target.ignition)), {"butane": self.tree(target.ignition)}
-        )
+        inputs: dict[str, Input] = {"butane": self.tree(self.target.ignition)}
+        if self.sysext is not None:
+            inputs["files"] = self.sysext
+        return Node("ignition", IgnitionStage(IgnitionOptions(source=self.target.ignition)), inputs)
 
     def goals(self) -> tuple[Node, ...]:
-        """The image, booted."""
-        return self.boots(self.image, BOOTS, self.ignition)
+        """The image, booted; what stands beside it."""
+        beside = () if self.sysext is None else (self.sysext,)
+        return (*self.boots(self.image, BOOTS, self.ignition), *beside)
 
     def _ext4(self, partition: disk_layout.PlannedPartition, *folders: str) -> Node:
         options = Ext4Options(image=self.identity, label=partition.name, size=partition.size, folders=folders)

@@ -39,6 +39,7 @@ class Parts:
         self.lock = lock
         self.manifest = selection.manifest
         self.maintainer = self.manifest.contact
+        self._debs: dict[str, Node] = {}
 
     @cached_property
     def tools(self) -> Node:
@@ -70,7 +71,7 @@ class Parts:
 
     @cached_property
     def debs(self) -> tuple[Node, ...]:
-        return tuple(self._deb(name) for name in self.selection.contents.packages)
+        return tuple(self.deb(name) for name in self.selection.contents.packages)
 
     @cached_property
     def repository(self) -> Node:
@@ -168,6 +169,12 @@ class Parts:
             SourceOptions(uri=place.mirror, suites=place.suites, components=place.components, keyring=keyring)
             for place in self.lock.sections[image_section(self.selection)].repositories
         )
+
+    def deb(self, name: str) -> Node:
+        """A package of the project; the same node whoever asks."""
+        if name not in self._debs:
+            self._debs[name] = self._deb(name)
+        return self._debs[name]
 
     def _deb(self, name: str) -> Node:
         options = DebOptions(

@@ -37,10 +37,15 @@ class SigningKey:
         subprocess.run([*gpg, "--output", str(release.with_name("InRelease")), str(release)], check=True)
 
 
-def make_deb(folder: Path, name: str, version: str, depends: str = "", **fields: str) -> Path:
-    """A package with nothing in it."""
+def make_deb(
+    folder: Path, name: str, version: str, depends: str = "", files: Mapping[str, str] | None = None, **fields: str
+) -> Path:
+    """A package with these files in it, by default none."""
     tree = folder / "tree"
     (tree / "DEBIAN").mkdir(parents=True)
+    for path, text in (files or {}).items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text, "utf-8")
     control = {
         "Package": name,
         "Version": version,

@@ -9,7 +9,7 @@ fi
 
 chroot "$root" systemctl enable systemd-networkd.service systemd-resolved.service ssh-host-keys.service
 if [ -e "$root/usr/lib/systemd/system/first-boot-done.service" ]; then
-	chroot "$root" systemctl enable first-boot-done.service
+	chroot "$root" systemctl enable first-boot-done.service systemd-sysext.service
 fi
 
 exec /work/clean "$root"

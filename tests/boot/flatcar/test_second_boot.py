@@ -1,0 +1,65 @@
+"""What a machine is after its first boot, it stays: Ignition runs once, and nothing that was changed is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from testinfra.host import Host
+
+from distrobuild.boot.guest import Guest
+
+pytestmark = pytest.mark.reboot
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the first boot left."""
+
+    machine_id: str
+    disk_guid: str
+    host_key: str
+
+
+@pytest.fixture(scope="module")
+def before(guest: Guest, host: Host) -> Before:
+    """Change the machine as its people would, note what must stay, and boot it a second time."""
+    host.check_output("useradd --create-home ada && echo kept > /etc/kept && echo kept > /var/lib/kept")
+    host.check_output("echo changed > /opt/models/README && rm /etc/services")
+    found = facts(host)
+    guest.reboot()
+    return found
+
+
+def facts(host: Host) -> Before:
+    disk = host.check_output("lsblk --noheadings --paths --output PKNAME /dev/disk/by-label/ROOT")
+    return Before(
+        host.file("/etc/machine-id").content_string,
+        host.check_output(f"sfdisk --disk-id {disk}"),
+        host.file("/etc/ssh/ssh_host_ed25519_key.pub").content_string,
+    )
+
+
+def test_the_system_runs_again(before: Before, guest: Guest, host: Host) -> None:
+    assert guest.state == "running"
+    assert "ignition.firstboot" not in host.file("/proc/cmdline").content_string
+
+
+def test_ignition_did_not_run_again(before: Before, host: Host) -> None:
+    assert host.file("/opt/models/README").content_string == "changed\n"
+    assert host.run("journalctl --boot --unit=ignition-files.service --grep=.").rc != 0
+
+
+def test_it_is_the_same_machine(before: Before, host: Host) -> None:
+    assert facts(host) == before
+
+
+def test_users_and_files_are_kept(before: Before, host: Host) -> None:
+    assert host.user("ada").home == "/home/ada"
+    assert host.file("/home/ada").user == "ada"
+    assert host.file("/etc/kept").content_string == host.file("/var/lib/kept").content_string == "kept\n"
+
+
+def test_what_was_removed_below_etc_stays_away(before: Before, host: Host) -> None:
+    assert not host.file("/etc/services").exists
+    assert host.file("/usr/share/factory/etc/services").exists
