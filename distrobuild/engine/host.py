@@ -16,7 +16,8 @@ from distrobuild.sandbox.contract import ENTER_SUBORDINATE_IDS
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 
 PROGRAMS = {
-    "mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "apt-get": "apt", "gpgv": "gpgv", "xz": "xz-utils", "unzstd": "zstd",
+    "mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "apt-get": "apt", "gpgv": "gpgv",
+    "xz": "xz-utils", "unzstd": "zstd",
 }  # fmt: skip
 """Program on the host, and the package that brings it."""
 APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
