@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from distrobuild.engine.entry import Entry
 from distrobuild.engine.store import Store
@@ -41,7 +41,7 @@ def import_(store: Store, place: Path) -> int:
     with store.scratch() as scratch:
         try:
             with tarfile.open(place) as archive:
-                archive.extractall(scratch.work, filter=_with_its_mode)
+                _extract(archive, scratch.work, place)
         except (tarfile.TarError, OSError) as error:
             raise BadArchive(f"{place}: {error}") from error
         count = 0
@@ -60,7 +60,18 @@ def import_(store: Store, place: Path) -> int:
         return count
 
 
-def _with_its_mode(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Nothing may leave the folder; but a mode (set-user-id in a tools root) is part of an output's digest."""
-    safe = tarfile.tar_filter(member, path)
-    return safe.replace(mode=member.mode, deep=False)
+def _extract(archive: tarfile.TarFile, folder: Path, place: Path) -> None:
+    """Unpack below `folder`, and nowhere else; with the modes as they are, for they are part of an output's digest.
+
+    tarfile's own filters came with Python 3.11.4, and would take set-user-id bits away. Raises `BadArchive`.
+    """
+    links: set[PurePosixPath] = set()
+    for member in archive:
+        paths = [PurePosixPath(member.name), *([PurePosixPath(member.linkname)] if member.islnk() else [])]
+        for path in paths:
+            if path.is_absolute() or ".." in path.parts or not links.isdisjoint(path.parents):
+                raise BadArchive(f"{place}: `{path}` leads out of the store")
+        if member.issym():
+            links.add(paths[0])
+    archive.extraction_filter = lambda member, _path: member
+    archive.extractall(folder)

@@ -5,6 +5,7 @@ Nothing is unpacked: owners, device nodes and symbolic links are read where they
 
 from __future__ import annotations
 
+import copy
 import io
 import tarfile
 from collections.abc import Iterator
@@ -142,7 +143,8 @@ class TarWriter:
         content = root.read(path) if found.isreg() else b""
         attributes = {name: text for name, text in found.pax_headers.items() if name.startswith("SCHILY.xattr.")}
         mtime = min(int(found.mtime), self._epoch)
-        member = found.replace(name=f"./{_normal(place or path)}", mtime=mtime, uname="", gname="", deep=False)
+        member = copy.copy(found)
+        member.name, member.mtime, member.uname, member.gname = f"./{_normal(place or path)}", mtime, "", ""
         member.pax_headers = attributes
         self._tar.addfile(member, io.BytesIO(content))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,17 @@ def test_an_output_knows_the_sha256_of_its_files_links_aside(engine: Engine) -> 
 
     entry = engine.build(plan(Node("only", CallStage("text", files))))["only"]
     assert entry.sums == {"folder/program": hashlib.sha256((entry.output / "folder/program").read_bytes()).hexdigest()}
+
+
+@pytest.mark.parametrize("bad", ["/tmp/evil", "../evil", "link/evil"])
+def test_an_archive_that_leads_out_of_the_store_is_refused(store: Store, tmp_path: Path, bad: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with tarfile.open(tmp_path / "bad.tar", "w") as archive:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, str(outside)
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo(bad))
+    with pytest.raises(BadArchive, match="leads out of the store"):
+        import_(store, tmp_path / "bad.tar")
+    assert not list(outside.iterdir())
