@@ -206,11 +206,8 @@ def suite_belongs_to_its_distribution(project: Project) -> Iterator[Problem]:
 @check
 def timezone_is_known(project: Project) -> Iterator[Problem]:
     for value in project.texts("targets.*.timezone"):
-        if _is_timezone(value.text):
-            continue
-        # A machine without tzdata knows no zone at all, and cannot judge.
-        if zones := zoneinfo.available_timezones():
-            guess = suggestion.nearest(value.text, zones)
+        if not _is_timezone(value.text):
+            guess = suggestion.nearest(value.text, zoneinfo.available_timezones())
             hint = f"did you mean `{guess}`?" if guess else "such as `UTC` or `Europe/Berlin`"
             yield value.problem(f"`{value.key}`: there is no time zone `{value.text}`", hint)
 

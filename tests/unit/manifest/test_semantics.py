@@ -115,12 +115,6 @@ def test_a_kernel_folder_may_stand_outside_the_project(
     assert load([MANIFEST]).manifest.kernels["acme-6.12"].source == FolderSource(folder=str(tree))
 
 
-def test_a_machine_without_time_zones_judges_none(rewrite: Rewrite, monkeypatch: pytest.MonkeyPatch) -> None:
-    rewrite({14: "    timezone: Mars/Olympus"})
-    monkeypatch.setattr("zoneinfo.available_timezones", set)
-    assert load([MANIFEST]).manifest.targets["box"].timezone == "Mars/Olympus"
-
-
 def test_every_check_is_registered() -> None:
     takes_a_project = {
         name
