@@ -170,6 +170,11 @@ def systemd(name: str, version: str, sizes: SystemdSizes | None = None) -> DiskL
     return DiskLayout("systemd", tuple(partitions), MEBIBYTE, MEBIBYTE)
 
 
+def named(layout: str, name: str, version: str, disk: str = "base") -> DiskLayout:
+    """The layout `flatcar` for a kind of disk, or `systemd` for the image `name` `version`."""
+    return flatcar(disk) if layout == "flatcar" else systemd(name, version)
+
+
 def verity_guids(root_hash: str) -> tuple[UUID, UUID]:
     """GUIDs of a DPS /usr partition and of its verity partition: first and last 128 bits of the root hash (hex).
 

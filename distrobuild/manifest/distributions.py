@@ -48,7 +48,7 @@ LIVE = ("initramfs-tools", "live-boot", "live-boot-initramfs-tools")
 
 VERITY = (
     "cryptsetup-bin", "curl", "dmsetup", "dracut-core", "dracut-network", "e2fsprogs", "fdisk", "ignition",
-    "systemd-cryptsetup", "systemd-repart",
+    "systemd-boot", "systemd-container", "systemd-cryptsetup", "systemd-repart",
 )  # fmt: skip
 
 BUILT_IN_LOCALES = ("C", "C.UTF-8", "POSIX")

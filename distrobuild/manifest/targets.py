@@ -148,6 +148,8 @@ class FlatcarTarget(SystemTarget):
 
     source: DebianSource
     """Where `/usr` comes from."""
+    layout: Literal["flatcar", "systemd"] = "flatcar"
+    """Partitions as Flatcar has them, or as systemd finds and updates them by itself."""
     sysext: Sysext | None = None
     """A system extension to make beside the image."""
     ignition: ProjectPath | None = None

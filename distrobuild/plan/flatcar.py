@@ -1,12 +1,14 @@
-"""The target `flatcar`: a disk in Flatcar's layout, /usr read-only and verified, set up by Ignition, booted by UEFI."""
+"""The target `flatcar`: a disk whose /usr is read-only and verified, set up by Ignition, booted by UEFI."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
 from distrobuild.formats import disk_layout
+from distrobuild.formats.disk_layout import DiskLayout, PlannedPartition
 from distrobuild.manifest.package import load_package
 from distrobuild.manifest.targets import FlatcarTarget
 from distrobuild.plan.graph import Input, Node
@@ -17,26 +19,45 @@ from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
 from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
 from distrobuild.stages.sysext import SysextOptions, SysextStage
 from distrobuild.stages.uki import UkiOptions, UkiStage
+from distrobuild.stages.update import UpdateOptions, UpdateStage
 from distrobuild.stages.usr import UsrOptions, UsrStage
 from distrobuild.stages.verity import VerityOptions, VerityStage
 
 BOOTS = {Firmware.OVMF: Medium.DISK}
+ROOT_LABEL, OEM_LABEL = "ROOT", "OEM"
 USR_A = "PARTUUID=7130c94a-213a-4e5a-8e26-6cce9662f132"
 COMMAND_LINE = (
-    # /usr: the first slot, data and hash tree in one partition (systemd-veritysetup-generator(8)).
     "usrhash={roothash}",
-    f"systemd.verity_usr_data={USR_A}",
-    f"systemd.verity_usr_hash={USR_A}",
-    f"systemd.verity_usr_options=hash-offset={disk_layout.FLATCAR_USR_HASH_OFFSET},panic-on-corruption",
     "mount.usr=/dev/mapper/usr",
     "mount.usrfstype=squashfs",
     "mount.usrflags=ro",
-    "root=LABEL=ROOT",
+    f"root=LABEL={ROOT_LABEL}",
     "rw",
+    # A kernel that gives up starts again, which is how a machine gets back to the version that worked.
+    "panic=10",
     "console=tty0",
     "console=ttyS0,115200n8",
     "ignition.platform.id=qemu",
 )
+FIND_USR = {
+    # Data and hash tree in one partition (systemd-veritysetup-generator(8)).
+    "flatcar": (
+        f"systemd.verity_usr_data={USR_A}",
+        f"systemd.verity_usr_hash={USR_A}",
+        f"systemd.verity_usr_options=hash-offset={disk_layout.FLATCAR_USR_HASH_OFFSET},panic-on-corruption",
+    ),
+    # systemd finds both partitions by the root hash.
+    "systemd": ("systemd.verity_usr_options=panic-on-corruption",),
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """One version of the system: the content of /usr, the same with its hash tree, and the kernel that opens it."""
+
+    usr: Node
+    verity: Node
+    uki: Node
 
 
 class Flatcar(Parts):
@@ -55,41 +76,45 @@ class Flatcar(Parts):
         return f"{self.manifest.name}_{self.manifest.version}"
 
     @cached_property
-    def layout(self) -> disk_layout.DiskLayout:
+    def layout(self) -> DiskLayout:
         """The partitions."""
-        return disk_layout.flatcar()
+        return disk_layout.named(self.target.layout, self.manifest.name, self.manifest.version)
 
     @cached_property
-    def usr(self) -> Node:
-        """The packages, ours, and what makes them this image."""
-        layers = {"layers/0-root": self.rootfs, "layers/1-install": self.install, "layers/2-image": self.customise}
-        return Node("usr", UsrStage(UsrOptions(layout=self.layout.name)), layers, self.tools)
-
-    @cached_property
-    def verity(self) -> Node:
-        """/usr as it stands in its slot."""
-        options = VerityOptions(image=self.identity, data_blocks=disk_layout.FLATCAR_USR_DATA_BLOCKS)
-        return Node("verity", VerityStage(options), {"filesystem": self.squashfs("squashfs/usr", self.usr, "usr.tar")})
-
-    @cached_property
-    def uki(self) -> Node:
-        """What UEFI starts."""
-        inputs = {"install": self.install, "kernel": self.kernel, "usr": self.usr, "verity": self.verity}
-        return Node("uki", UkiStage(UkiOptions(command_line=COMMAND_LINE)), inputs, self.tools)
+    def system(self) -> System:
+        """The version that the disk starts with."""
+        return self._system(self.manifest.version)
 
     @cached_property
     def image(self) -> Node:
         """The disk."""
         partitions = {planned.role: planned for planned in self.layout.partitions}
-        esp = EspOptions(image=self.identity, label=partitions["esp"].name, size=partitions["esp"].size)
-        inputs = {
-            "partitions/esp": Node("esp", EspStage(esp), {"uki": self.uki}, self.tools),
-            "partitions/usr-a": self.verity,
-            "partitions/oem": self._ext4(partitions["oem"]),
-            "partitions/root": self._ext4(partitions["root"], "usr"),
+        esp = EspOptions(image=self.identity, label="EFI-SYSTEM", size=partitions["esp"].size)
+        content: dict[str, tuple[Node, str]] = {
+            "esp": (Node("esp", EspStage(esp), {"uki": self.system.uki}, self.tools), "esp.img"),
+            "usr-a": (self.system.verity, "usr.img"),
+            "root": (self._ext4(ROOT_LABEL, partitions["root"], "usr"), "filesystem.img"),
         }
-        options = DiskOptions(file_name=f"{self.file_stem}.raw", image=self.identity)
+        if "usr-verity-a" in partitions:
+            content["usr-verity-a"] = (self.system.verity, "usr-verity.img")
+        if "oem" in partitions:
+            content["oem"] = (self._ext4(OEM_LABEL, partitions["oem"]), "filesystem.img")
+        inputs: dict[str, Input] = {f"partitions/{role}": node for role, (node, _) in content.items()}
+        if self.target.layout == "systemd":
+            inputs["verity"] = self.system.verity
+        options = DiskOptions(
+            file_name=f"{self.file_stem}.raw",
+            layout=self.target.layout,
+            name=self.manifest.name,
+            version=self.manifest.version,
+            content={role: file for role, (_, file) in content.items()},
+        )
         return Node("disk", DiskStage(options), inputs)
+
+    @cached_property
+    def update(self) -> Node | None:
+        """What brings machines to this version."""
+        return self._update(self.system, self.manifest.version) if self.target.layout == "systemd" else None
 
     @cached_property
     def sysext(self) -> Node | None:
@@ -122,9 +147,30 @@ class Flatcar(Parts):
 
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""
-        beside = () if self.sysext is None else (self.sysext,)
+        beside = [node for node in (self.sysext, self.update) if node is not None]
         return (*self.boots(self.image, BOOTS, self.ignition), *beside)
 
-    def _ext4(self, partition: disk_layout.PlannedPartition, *folders: str) -> Node:
-        options = Ext4Options(image=self.identity, label=partition.name, size=partition.size, folders=folders)
-        return Node(f"ext4/{partition.role}", Ext4Stage(options), {}, self.tools)
+    def _system(self, version: str) -> System:
+        names = self.manifest.name, version
+        identity, suffix = "_".join(names), "" if version == self.manifest.version else f"-{version}"
+        layers = {"layers/0-root": self.rootfs, "layers/1-install": self.install, "layers/2-image": self.customise}
+        content = UsrOptions(layout=self.target.layout, name=names[0], version=version)
+        usr = Node(f"usr{suffix}", UsrStage(content), layers, self.tools)
+        together = self.target.layout == "flatcar"
+        (slot,) = (planned for planned in self.layout.partitions if planned.role == "usr-a")
+        room = disk_layout.FLATCAR_USR_HASH_OFFSET if together else slot.size
+        hashed = VerityOptions(image=identity, room=room, together=together)
+        squashfs = self.squashfs(f"squashfs/usr{suffix}", usr, "usr.tar")
+        verity = Node(f"verity{suffix}", VerityStage(hashed), {"filesystem": squashfs})
+        command_line = (*COMMAND_LINE, *FIND_USR[self.target.layout])
+        inputs = {"install": self.install, "kernel": self.kernel, "usr": usr, "verity": verity}
+        uki = Node(f"uki{suffix}", UkiStage(UkiOptions(command_line=command_line)), inputs, self.tools)
+        return System(usr, verity, uki)
+
+    def _update(self, system: System, version: str) -> Node:
+        options = UpdateOptions(name=self.manifest.name, version=version)
+        return Node(f"update/{version}", UpdateStage(options), {"verity": system.verity, "uki": system.uki})
+
+    def _ext4(self, label: str, planned: PlannedPartition, *folders: str) -> Node:
+        options = Ext4Options(image=self.identity, label=label, size=planned.size, folders=folders)
+        return Node(f"ext4/{planned.role}", Ext4Stage(options), {}, self.tools)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from distrobuild.formats import tmpfiles
 from distrobuild.formats.root_tar import RootTar, TarWriter
+from distrobuild.formats.template import render
 from distrobuild.stages.stage import Job, Options, Stage
 
 TEMPLATES = Path(__file__).parent / "templates" / "usr"
@@ -24,6 +25,7 @@ SHIPPED = ("usr", "etc", *LINKED)
 """What goes into the image, each at its place."""
 UNSHIPPED = ("boot/", "dev/", "proc/", "run/", "sys/", "tmp/", "var/cache/", "var/lib/apt/", "var/tmp/")
 """Folders of which only they themselves are made on a machine."""
+OS_RELEASE = "usr/lib/os-release"
 LEFT_OUT = ("etc/machine-id",)
 """Each machine makes its own; that the file is not there says that this is the first boot (machine-id(5))."""
 OWN_FOLDERS = ("oem",)
@@ -33,8 +35,12 @@ OWN_FOLDERS = ("oem",)
 class UsrOptions(Options):
     """What is put beside the content of the packages."""
 
-    layout: str = "flatcar"
-    """Name of the disk layout: which partition a machine grows."""
+    layout: Literal["flatcar", "systemd"]
+    """The disk layout: which partition a machine grows, and how it is updated."""
+    name: str
+    """Name of the image: IMAGE_ID in os-release."""
+    version: str
+    """Version of the image: IMAGE_VERSION."""
 
 
 class UsrStage(Stage[UsrOptions]):
@@ -50,15 +56,21 @@ class UsrStage(Stage[UsrOptions]):
         with RootTar(*archives) as root, TarWriter(job.output / "usr.tar", job.epoch) as usr:
             lines = [tmpfiles.folder(path, 0o755, (0, 0)) for path in OWN_FOLDERS]
             for path in sorted(root):
-                if _is_below(path, SHIPPED) and path not in LEFT_OUT:
+                if _is_below(path, SHIPPED) and path not in (*LEFT_OUT, OS_RELEASE):
                     usr.copy(path, root, _place(path))
                 if not _is_below(path, ("usr",)):
                     lines += _lines(root, path, usr)
             usr.file("lib/tmpfiles.d/image.conf", "".join(lines).encode())
-            for file in sorted((TEMPLATES / self.options.layout).rglob("*")):
-                if file.is_file():
-                    usr.file(file.relative_to(TEMPLATES / self.options.layout).as_posix(), file.read_bytes())
-            (job.output / "os-release").write_bytes(root.read("usr/lib/os-release"))
+            for file in sorted(path for path in (TEMPLATES / self.options.layout).rglob("*.j2")):
+                place = file.relative_to(TEMPLATES / self.options.layout).with_suffix("").as_posix()
+                usr.file(place, render(file, self.options.model_dump()).encode())
+            os_release = root.read(OS_RELEASE) + self._image_fields().encode()
+            usr.file(_place(OS_RELEASE), os_release)
+            (job.output / "os-release").write_bytes(os_release)
+
+    def _image_fields(self) -> str:
+        """What makes this image one of a series (os-release(5))."""
+        return f"IMAGE_ID={self.options.name}\nIMAGE_VERSION={self.options.version}\n"
 
 
 def _is_below(path: str, folders: tuple[str, ...]) -> bool:

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.formats.disk_layout import derived_guid
+from distrobuild.formats.disk_layout import aligned, derived_guid
 from distrobuild.formats.verity import BLOCK_SIZE, Verity, derived_salt, write_tree
 from distrobuild.stages.stage import Job, Options, Stage
+
+DATA, TREE = "usr.img", "usr-verity.img"
 
 
 class FileSystemTooLarge(DistrobuildError):
@@ -22,34 +24,47 @@ class VerityOptions(Options):
 
     image: str
     """Name and version of the image; salt and UUID depend on it only."""
-    data_blocks: int
-    """Blocks of 4 KiB that the slot has for data; all of them are protected, also those behind the file system."""
+    room: int
+    """Bytes that the slot has for data, whole blocks of 4 KiB."""
+    together: bool
+    """Whether one partition holds data and tree: then all of the room is protected, and the tree stands behind it.
+    Else the tree is a file of its own, for another partition."""
 
 
 class VerityStage(Stage[VerityOptions]):
-    """A file system -> the same followed by its hash tree, as it stands in one partition, and the root hash."""
+    """A file system -> the same as it stands in its partition, its hash tree, and the root hash."""
 
     kind: ClassVar[str] = "verity"
     inputs: ClassVar[Mapping[str, str]] = {"filesystem": "what a squashfs stage made"}
     outputs: ClassVar[Mapping[str, str]] = {
-        "usr.img": "file system and hash tree; sparse",
+        DATA: "the file system, with its tree if they stand together; sparse",
         "roothash": "root hash, 64 hexadecimal digits",
     }
+
+    def __init__(self, options: VerityOptions) -> None:
+        super().__init__(options)
+        if not options.together:
+            self.outputs = {**self.outputs, TREE: "the hash tree"}  # type: ignore[misc]
 
     def run(self, job: Job) -> None:
         """Hash. Raises `FileSystemTooLarge`."""
         source = job.inputs["filesystem"] / "filesystem.squashfs"
-        room, size = self.options.data_blocks * BLOCK_SIZE, source.stat().st_size
+        room, size = self.options.room, source.stat().st_size
         if size > room:
             raise FileSystemTooLarge(
                 f"the file system has {size} bytes, {size - room} more than the {room} of its slot",
                 hint="leave packages or documentation out of the target",
             )
+        protected = room if self.options.together else aligned(size, BLOCK_SIZE)
         identity = self.options.image
-        verity = Verity(self.options.data_blocks, derived_salt(identity), derived_guid(identity, "verity"))
-        image = job.output / "usr.img"
+        verity = Verity(protected // BLOCK_SIZE, derived_salt(identity), derived_guid(identity, "verity"))
+        image = job.output / DATA
         shutil.copyfile(source, image)
-        os.truncate(image, room + verity.hash_size)
-        with image.open("r+b") as stream:
-            root_hash = write_tree(verity, stream, stream, room)
+        os.truncate(image, protected)
+        with image.open("r+b") as data:
+            if self.options.together:
+                root_hash = write_tree(verity, data, data, protected)
+            else:
+                with (job.output / TREE).open("w+b") as tree:
+                    root_hash = write_tree(verity, data, tree)
         (job.output / "roothash").write_text(f"{root_hash}\n", "ascii")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,6 +16,7 @@ from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
 from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
 from distrobuild.stages.stage import Job
+from distrobuild.stages.update import UpdateOptions, UpdateStage
 from distrobuild.stages.verity import FileSystemTooLarge, VerityOptions, VerityStage
 
 MakeJob = Callable[..., Job]
@@ -30,12 +32,48 @@ def content(tmp_path: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
+def disk(layout: Literal["flatcar", "systemd"], **content: str) -> DiskOptions:
+    return DiskOptions(file_name="mlos.raw", layout=layout, name="mlos", version="1", content=content)
+
+
 def test_veritysetup_verifies_a_slot(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job({"filesystem": content(tmp_path, {"filesystem.squashfs": b"data" * 5000})})
-    VerityStage(VerityOptions(image="mlos_1", data_blocks=1000)).run(job)
+    VerityStage(VerityOptions(image="mlos_1", room=1000 * 4096, together=True)).run(job)
     root_hash = (job.output / "roothash").read_text().strip()
     verify = ["veritysetup", "verify", f"--hash-offset={1000 * 4096}", "/out/usr.img", "/out/usr.img"]
     job.sandbox.run([*verify, root_hash])
+
+
+def test_a_tree_for_a_partition_of_its_own_covers_the_file_system_only(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job({"filesystem": content(tmp_path, {"filesystem.squashfs": b"data" * 5000})})
+    VerityStage(VerityOptions(image="mlos_1", room=1 << 30, together=False)).run(job)
+    assert (job.output / "usr.img").stat().st_size == 5 * 4096
+    root_hash = (job.output / "roothash").read_text().strip()
+    job.sandbox.run(["veritysetup", "verify", "/out/usr.img", "/out/usr-verity.img", root_hash])
+
+
+def test_systemd_finds_usr_by_the_guids_of_the_root_hash(make_job: MakeJob, tmp_path: Path) -> None:
+    verity = content(tmp_path, {"roothash": b"0123456789abcdef" * 4, "usr.img": b"usr", "usr-verity.img": b"tree"})
+    job = make_job({"verity": verity, "partitions/usr-a": verity, "partitions/usr-verity-a": verity})
+    DiskStage(disk("systemd", **{"usr-a": "usr.img", "usr-verity-a": "usr-verity.img"})).run(job)
+    with (job.output / "mlos.raw").open("rb") as image:
+        table = read(image)
+        image.seek(table.partition("mlos_1_verity").first * 512)
+        assert image.read(4) == b"tree"
+    assert str(table.partition("mlos_1").guid) == "01234567-89ab-cdef-0123-456789abcdef"
+
+
+def test_an_update_has_a_file_for_each_partition_named_for_systemd_sysupdate(make_job: MakeJob, tmp_path: Path) -> None:
+    verity = content(tmp_path, {"roothash": b"01" * 16 + b"ab" * 16, "usr.img": b"usr", "usr-verity.img": b"tree"})
+    job = make_job({"verity": verity, "uki": content(tmp_path, {"image.efi": b"kernel"})})
+    UpdateStage(UpdateOptions(name="mlos", version="1.1")).run(job)
+    assert sorted(path.name for path in job.output.iterdir()) == [
+        "SHA256SUMS",
+        "mlos_1.1.efi",
+        "mlos_1.1_01010101-0101-0101-0101-010101010101.usr.raw",
+        "mlos_1.1_abababab-abab-abab-abab-abababababab.usr-verity.raw",
+    ]
+    job.sandbox.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd="/out")
 
 
 def test_a_file_system_larger_than_its_slot_is_an_error_that_says_by_how_much(
@@ -43,7 +81,7 @@ def test_a_file_system_larger_than_its_slot_is_an_error_that_says_by_how_much(
 ) -> None:
     job = make_job({"filesystem": content(tmp_path, {"filesystem.squashfs": bytes(4096 + 7)})})
     with pytest.raises(FileSystemTooLarge, match=r"4103 bytes, 7 more than"):
-        VerityStage(VerityOptions(image="mlos_1", data_blocks=1)).run(job)
+        VerityStage(VerityOptions(image="mlos_1", room=4096, together=True)).run(job)
     assert not list(job.output.iterdir())
 
 
@@ -74,12 +112,12 @@ def test_an_ext4_is_sound_and_the_same_whenever_it_is_made(make_job: MakeJob) ->
 def test_a_disk_has_each_partition_at_its_place(make_job: MakeJob, tmp_path: Path) -> None:
     esp, usr = (content(tmp_path, {"content.img": text * 1000}) for text in (b"esp", b"usr"))
     job = make_job({"partitions/esp": esp, "partitions/usr-a": usr})
-    DiskStage(DiskOptions(file_name="mlos.raw", image="mlos_1")).run(job)
-    with (job.output / "mlos.raw").open("rb") as disk:
-        table = read(disk)
+    DiskStage(disk("flatcar", esp="content.img", **{"usr-a": "content.img"})).run(job)
+    with (job.output / "mlos.raw").open("rb") as image:
+        table = read(image)
         for number, text in ((1, b"esp"), (3, b"usr")):
-            disk.seek(table.partition(number).first * 512)
-            assert disk.read(3000) == text * 1000
+            image.seek(table.partition(number).first * 512)
+            assert image.read(3000) == text * 1000
     status = (job.output / "mlos.raw").stat()
     assert status.st_size == 8_455_716_864
     assert status.st_blocks * 512 < MEBIBYTE
@@ -90,7 +128,7 @@ def test_what_is_larger_than_its_partition_is_an_error(make_job: MakeJob, tmp_pa
     with (oem / "content.img").open("wb") as file:
         file.truncate(1024 * MEBIBYTE + 5)
     with pytest.raises(PartitionTooLarge, match="5 bytes more than partition `OEM`"):
-        DiskStage(DiskOptions(file_name="mlos.raw", image="mlos_1")).run(make_job({"partitions/oem": oem}))
+        DiskStage(disk("flatcar", oem="content.img")).run(make_job({"partitions/oem": oem}))
 
 
 def test_a_butane_config_becomes_an_ignition_config(make_job: MakeJob, tmp_path: Path) -> None:

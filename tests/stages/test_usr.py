@@ -40,20 +40,20 @@ def job(make_job: MakeJob, tmp_path: Path) -> Job:
         tar.file("usr/lib/os-release", b"ID=mlos\n")
         tar.whiteout("etc/removed")
     job = make_job({"layers/0-root": base, "layers/1-image": layer})
-    UsrStage(UsrOptions()).run(job)
+    UsrStage(UsrOptions(layout="flatcar", name="box", version="1.0")).run(job)
     return job
 
 
 def test_usr_holds_itself_and_etc_with_owners_and_modes(job: Job) -> None:
     with RootTar(job.output / "usr.tar") as usr:
         assert usr.read("bin/env") == b"#!env"
-        assert usr.read("lib/os-release") == b"ID=mlos\n"
+        assert usr.read("lib/os-release") == b"ID=mlos\nIMAGE_ID=box\nIMAGE_VERSION=1.0\n"
         shadow = usr.lookup("share/factory/etc/shadow")
         assert shadow is not None
         assert (shadow.mode, shadow.gid) == (0o640, 42)
         assert usr.lookup("share/factory/etc/removed") is None
         assert not [path for path in usr if "vmlinuz" in path]
-    assert (job.output / "os-release").read_bytes() == b"ID=mlos\n"
+    assert (job.output / "os-release").read_bytes() == b"ID=mlos\nIMAGE_ID=box\nIMAGE_VERSION=1.0\n"
 
 
 def test_systemd_tmpfiles_makes_the_rest_of_the_root(job: Job) -> None:
