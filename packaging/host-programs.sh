@@ -27,6 +27,7 @@ need bwrap bubblewrap
 need gpgv gpgv
 need xz xz-utils
 need unzstd zstd
+need mount mount
 if [ "$(id -u)" != 0 ]; then
     need newuidmap uidmap
 fi

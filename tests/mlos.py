@@ -16,6 +16,8 @@ from distrobuild.plan.selection import Selection
 ROOT = Path(__file__).parents[1]
 BASE = os.environ.get("DISTROBUILD_BASE", "host")
 FLAVOUR = "vm"
+SOURCES = ("kernel", "patches", "packages", "ignition", "tests/boot/ubuntu", "tests/boot/flatcar")
+"""Folders of the project that the manifest names."""
 
 
 @functools.cache
@@ -49,7 +51,7 @@ def copy_project(folder: Path) -> Path:
     """A copy of the project with its lock, to be changed by a test; return its folder."""
     plan()  # makes the lock, where there is none yet
     folder.mkdir()
-    for name in ("kernel", "patches", "packages", "ignition", "tests/boot/ubuntu", "tests/boot/flatcar"):
+    for name in SOURCES:
         shutil.copytree(ROOT / name, folder / name, symlinks=True)
     for name in ("distro.yaml", "distro.lock"):
         shutil.copyfile(ROOT / name, folder / name)

@@ -17,9 +17,9 @@ from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "apt-get": "apt", "gpgv": "gpgv",
-    "xz": "xz-utils", "unzstd": "zstd",
+    "xz": "xz-utils", "unzstd": "zstd", "mount": "mount",
 }  # fmt: skip
-"""Program on the host, and the package that brings it."""
+"""Program on the host, and the package that brings it. Without `mount`, mmdebstrap goes on and makes another root."""
 APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 SPACE_NEEDED = 15 << 30
 """Bytes: a kernel tree with objects, the tools root, a root file system and an image, with room to spare."""

@@ -50,7 +50,8 @@ def built(
     """The ISO on base ubuntu:noble, booted; its tools and kernel are those of the build on this machine's own base."""
     place, key = archive
     folder = tmp_path_factory.mktemp("project")
-    for name in ("kernel", "patches", "packages", "tests"):
+    for name in mlos.SOURCES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(mlos.ROOT / name)
     (folder / "distro.yaml").write_text((mlos.ROOT / "distro.yaml").read_text())
     overrides = (f"targets.ubuntu.base.mirror=file://{place}", f"targets.ubuntu.base.keyring={key.keyring}")

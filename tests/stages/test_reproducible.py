@@ -19,7 +19,7 @@ from tests import mlos
 
 TAKEN = ("fetch/", "tools", "kernel")
 """Stages that take minutes, or fetch, and are compared elsewhere: the second build takes them from the first."""
-SOURCES = ("distro.yaml", "distro.lock", "kernel", "patches", "packages", "tests/boot")
+SOURCES = ("distro.yaml", "distro.lock", *mlos.SOURCES)
 
 
 @pytest.fixture

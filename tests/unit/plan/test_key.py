@@ -77,11 +77,11 @@ def test_no_import_is_overlooked_at_any_depth() -> None:
 
 def test_a_module_is_versioned_by_the_distribution_that_brings_it() -> None:
     known = importlib.metadata.packages_distributions()
-    # Before Python 3.11.4 this knows only those that list their modules.
+    # Before Python 3.11.4 this knows only those that list their modules, and believes what they say.
     modules = {"yaml", "debian", "qemu", "testinfra", "jinja2", "paramiko"} & known.keys()
     assert modules
     for module in modules:
-        assert [name for name, _ in code._distributions(module)] == list(dict.fromkeys(known[module])), module
+        assert {name for name, _ in code._distributions(module)} <= set(known[module]), module
     assert [name for name, _ in code._distributions("yaml")] == ["PyYAML"]
 
 
