@@ -16,7 +16,8 @@ from distrobuild.plan.selection import Selection
 ROOT = Path(__file__).parents[1]
 BASE = os.environ.get("DISTROBUILD_BASE", "host")
 FLAVOUR = "vm"
-SOURCES = ("kernel", "patches", "packages", "ignition", "tests/boot/ubuntu", "tests/boot/flatcar")
+BOX_TESTS = ("tests/boot/ubuntu", "tests/boot/flatcar", "tests/boot/systemd")
+SOURCES = ("kernel", "patches", "packages", "ignition", *BOX_TESTS)
 """Folders of the project that the manifest names."""
 
 

@@ -93,6 +93,7 @@ class Guest:
         """What `systemctl is-system-running` said when the boot was over: `running`, `degraded`."""
         self._on_milestone = on_milestone
         self._powered_off = False
+        self._may_fail = False
         self._tools_root = tools_root
         self._host: Host | None = None
         self._cleanup = contextlib.ExitStack()
@@ -136,12 +137,16 @@ class Guest:
         self.state = self._system_state(client, timeout_seconds)
         self.seconds_to_running = time.monotonic() - self._started
 
-    def reboot(self, timeout_seconds: float = REBOOT_SECONDS) -> None:
-        """Restart the machine by `systemctl reboot`, and wait as for the first boot; `host` is then the new system."""
+    def reboot(self, timeout_seconds: float = REBOOT_SECONDS, *, may_fail: bool = False) -> None:
+        """Restart the machine by `systemctl reboot`, and wait as for the first boot; `host` is then the new system.
+
+        With `may_fail` the machine may crash on the way, as often as it likes, if it comes back by itself.
+        """
         before = login.boot_id(self.host.backend.client)
         self.monitor.set_reboot_action("reset")
         self.console.milestone = Milestone.STARTED
         self.milestones.clear()
+        self._may_fail = may_fail
         self._started = time.monotonic()
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.host.run("systemctl reboot --no-block")
@@ -149,6 +154,9 @@ class Guest:
         self.host.backend.client = client
         self.state = self._system_state(client, timeout_seconds)
         self.monitor.set_reboot_action("shutdown")
+        if may_fail:
+            self.console.findings.clear()
+            self._may_fail = False
 
     def require_health(self) -> None:
         """Raise `GuestDied` if the guest crashed or ended by itself; one that was powered off is fine."""
@@ -157,6 +165,11 @@ class Guest:
         if not self.is_on and not self._powered_off:
             status = self._process.returncode
             raise GuestDied(*self._report("the guest died", f"QEMU ended with status {status}: {self._qemu_said()}"))
+
+    def send(self, source: Path, place: str) -> None:
+        """Copy a file to `place` on the machine (SFTP)."""
+        with self.host.backend.client.open_sftp() as channel:
+            channel.put(str(source), place)
 
     def screenshot(self) -> Path:
         """Take a picture of the screen; return the PNG's path."""
@@ -245,12 +258,12 @@ class Guest:
 
     def _found(self, finding: Finding) -> None:
         """End a guest that died while it is used: an ssh command would wait for its answer for ever."""
-        if finding.trouble in FATAL and self._host is not None:
+        if finding.trouble in FATAL and self._host is not None and not self._may_fail:
             threading.Timer(LAST_WORDS_SECONDS, self._process.kill).start()
 
     def _check_alive(self) -> None:
         """Raise `GuestNeverBooted` if the boot has come to a dead end."""
-        if (finding := self.console.fatal) is not None:
+        if (finding := self.console.fatal) is not None and not self._may_fail:
             time.sleep(LAST_WORDS_SECONDS)
             raise self._never_booted(str(finding))
         try:

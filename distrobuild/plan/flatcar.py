@@ -147,8 +147,16 @@ class Flatcar(Parts):
 
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""
-        beside = [node for node in (self.sysext, self.update) if node is not None]
-        return (*self.boots(self.image, BOOTS, self.ignition), *beside)
+        beside = {} if self.ignition is None else {"ignition": self.ignition}
+        if self.update is not None:
+            beside |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
+        also = [node for node in (self.sysext, self.update) if node is not None]
+        return (*self.boots(self.image, BOOTS, beside), *also)
+
+    @property
+    def _later(self) -> list[str]:
+        """Versions that the tests bring a machine to: of the same content, later by name."""
+        return [f"{self.manifest.version}.{number}" for number in (1, 2)]
 
     def _system(self, version: str) -> System:
         names = self.manifest.name, version

@@ -136,14 +136,21 @@ class Parts:
         """A stage that packs an archive which another stage has made."""
         return Node(name, SquashfsStage(SquashfsOptions(archive=archive)), {"tree": tree}, self.tools)
 
-    def boots(self, image: Node, ways: Mapping[Firmware, Medium], ignition: Node | None = None) -> tuple[Node, ...]:
-        """A boot of the image by each firmware, as the medium beside it; the image alone without box tests."""
+    def boots(
+        self, image: Node, ways: Mapping[Firmware, Medium], beside: Mapping[str, Node] | None = None
+    ) -> tuple[Node, ...]:
+        """A boot of the image by each firmware, as the medium that goes with it; the image alone without box tests.
+
+        `beside` are further inputs of the boot stage.
+        """
         tests = self.selection.contents.tests
         if tests is None:
             return (image,)
-        return tuple(self._boot(image, tests, firmware, medium, ignition) for firmware, medium in ways.items())
+        return tuple(self._boot(image, tests, firmware, medium, beside or {}) for firmware, medium in ways.items())
 
-    def _boot(self, image: Node, tests: Tests, firmware: Firmware, medium: Medium, ignition: Node | None) -> Node:
+    def _boot(
+        self, image: Node, tests: Tests, firmware: Firmware, medium: Medium, beside: Mapping[str, Node]
+    ) -> Node:
         options = BootOptions(
             firmware=firmware,
             medium=medium,
@@ -156,10 +163,8 @@ class Parts:
             base_distribution=self.selection.base.distribution,
             packages=self.selection.contents.packages,
         )
-        inputs: dict[str, Input] = {"image": image, "kernel": self.kernel, "repository": self.repository}
+        inputs: dict[str, Input] = {"image": image, "kernel": self.kernel, "repository": self.repository, **beside}
         inputs["tests"] = self.tree(tests.path)
-        if ignition is not None:
-            inputs["ignition"] = ignition
         return Node(f"boot/{firmware}", BootStage(options), inputs, self.tools)
 
     def _sources(self) -> tuple[SourceOptions, ...]:

@@ -56,6 +56,7 @@ class BootStage(Stage[BootOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "image": "folder with one .iso or .raw",
         "ignition": "what the ignition stage made; optional",
+        "updates/*": "what update stages made, by version; tests bring the machine to them",
         "tests": "folder with box tests",
         "kernel": "what the kernel stage made: release, requested and applied",
         "repository": "what the repository stage made: the folder `repository`",
@@ -91,6 +92,7 @@ class BootStage(Stage[BootOptions]):
             accel=options.accel,
             timeout_seconds=options.timeout_seconds,
             probe_cache=job.cache,
+            updates=tuple(job.inputs[name] for name in sorted(job.inputs) if name.startswith("updates/")),
         )
 
     def facts(self, inputs: Mapping[str, Path]) -> Facts:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-BOX_TESTS = [Path(__file__).parent / target for target in ("ubuntu", "flatcar")]
+BOX_TESTS = [Path(__file__).parent / target for target in ("ubuntu", "flatcar", "systemd")]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
