@@ -48,8 +48,10 @@ def publish(
     sums = _place(entries["repository"], staged, "*")
     sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
     sums |= _place(entries["install"], staged, "packages.json")
-    if "sysext" in entries:
-        sums |= _place(entries["sysext"], staged / "sysext", "*")
+    beside = {"sysext": "sysext", "update": f"update/{selection.manifest.version}"}
+    for name, stage in beside.items():
+        if stage in entries:
+            sums |= _place(entries[stage], staged / name, "*")
     images = _place(entries[plan.image.name], staged, "*")
     sums |= images
     for name, entry in boots.items():
