@@ -148,9 +148,7 @@ class Parts:
             return (image,)
         return tuple(self._boot(image, tests, firmware, medium, beside or {}) for firmware, medium in ways.items())
 
-    def _boot(
-        self, image: Node, tests: Tests, firmware: Firmware, medium: Medium, beside: Mapping[str, Node]
-    ) -> Node:
+    def _boot(self, image: Node, tests: Tests, firmware: Firmware, medium: Medium, beside: Mapping[str, Node]) -> Node:
         options = BootOptions(
             firmware=firmware,
             medium=medium,

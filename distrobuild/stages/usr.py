@@ -63,7 +63,8 @@ class UsrStage(Stage[UsrOptions]):
             usr.file("lib/tmpfiles.d/image.conf", "".join(lines).encode())
             for file in sorted(path for path in (TEMPLATES / self.options.layout).rglob("*.j2")):
                 place = file.relative_to(TEMPLATES / self.options.layout).with_suffix("").as_posix()
-                usr.file(place, render(file, self.options.model_dump()).encode())
+                text = render(file, self.options.model_dump())
+                usr.file(place, text.encode(), mode=0o755 if text.startswith("#!") else 0o644)
             os_release = root.read(OS_RELEASE) + self._image_fields().encode()
             usr.file(_place(OS_RELEASE), os_release)
             (job.output / "os-release").write_bytes(os_release)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
 import pytest
 
@@ -53,14 +54,15 @@ def test_a_tree_for_a_partition_of_its_own_covers_the_file_system_only(make_job:
 
 
 def test_systemd_finds_usr_by_the_guids_of_the_root_hash(make_job: MakeJob, tmp_path: Path) -> None:
-    verity = content(tmp_path, {"roothash": b"0123456789abcdef" * 4, "usr.img": b"usr", "usr-verity.img": b"tree"})
+    verity = content(tmp_path, {"roothash": b"01" * 16 + b"ab" * 16, "usr.img": b"usr", "usr-verity.img": b"tree"})
     job = make_job({"verity": verity, "partitions/usr-a": verity, "partitions/usr-verity-a": verity})
     DiskStage(disk("systemd", **{"usr-a": "usr.img", "usr-verity-a": "usr-verity.img"})).run(job)
     with (job.output / "mlos.raw").open("rb") as image:
         table = read(image)
         image.seek(table.partition("mlos_1_verity").first * 512)
         assert image.read(4) == b"tree"
-    assert str(table.partition("mlos_1").guid) == "01234567-89ab-cdef-0123-456789abcdef"
+    assert table.partition("mlos_1").guid == UUID("01" * 16)
+    assert table.partition("mlos_1_verity").guid == UUID("ab" * 16)
 
 
 def test_an_update_has_a_file_for_each_partition_named_for_systemd_sysupdate(make_job: MakeJob, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from distrobuild.boot.facts import Facts
 from distrobuild.boot.guest import Guest
 
 pytestmark = pytest.mark.reboot
-SYSUPDATE = "/usr/lib/systemd/systemd-sysupdate"
 FLIPPED_BYTE = 1000
 """In the superblock of the file system, which is read at every start."""
 
@@ -27,7 +26,7 @@ def install(guest: Guest, update: Path) -> None:
     guest.host.check_output("mkdir -p /var/lib/updates && rm -f /var/lib/updates/*")
     for file in sorted(update.glob("mlos_*")):
         guest.send(file, f"/var/lib/updates/{file.name}")
-    guest.host.check_output(f"{SYSUPDATE} update")
+    guest.host.check_output("update-image")
 
 
 @pytest.fixture(scope="module")
