@@ -17,9 +17,22 @@ from distrobuild.cli.session import Session, project_options
 
 @click.command("boot")
 @click.argument("target")
-@click.option("--firmware", type=click.Choice([*Firmware]), default=Firmware.SEABIOS, show_default=True)
-@click.option("--medium", type=click.Choice([*Medium]), default=Medium.CDROM, show_default=True)
-@click.option("--accel", type=click.Choice([*AcceleratorChoice]), default=AcceleratorChoice.AUTO, show_default=True)
+@click.option(
+    "--firmware",
+    type=click.Choice([each.value for each in Firmware]),
+    help="Default: seabios for a live medium, ovmf for a disk.",
+)
+@click.option(
+    "--medium",
+    type=click.Choice([each.value for each in Medium]),
+    help="Default: cdrom for a live medium, disk for a disk.",
+)
+@click.option(
+    "--accel",
+    type=click.Choice([each.value for each in AcceleratorChoice]),
+    default=AcceleratorChoice.AUTO.value,
+    show_default=True,
+)
 @click.option("--memory", type=click.IntRange(256), default=2048, show_default=True, help="Memory in MiB.")
 @click.option("--cpus", type=click.IntRange(1), default=2, show_default=True, help="Processors.")
 @click.option("--ssh-key", type=click.Path(exists=True, path_type=Path), help="Public key that may log in as root.")
@@ -29,8 +42,8 @@ from distrobuild.cli.session import Session, project_options
 def command(
     session: Session,
     target: str,
-    firmware: str,
-    medium: str,
+    firmware: str | None,
+    medium: str | None,
     accel: str,
     memory: int,
     cpus: int,
@@ -42,7 +55,8 @@ def command(
     image = build_image(session, target, dev=dev)
     accelerator = choose(AcceleratorChoice(accel), image.tools_root, session.store.cache("boot"))
     click.echo(f"{image.path.name}: {accelerator}; Ctrl-A X ends it, Ctrl-A H shows more keys", err=True)
-    guest = GuestOptions(image.path, Medium(medium), Firmware(firmware), memory, cpus)
+    usual = (Medium.DISK, Firmware.OVMF) if image.path.suffix == ".raw" else (Medium.CDROM, Firmware.SEABIOS)
+    guest = GuestOptions(image.path, Medium(medium or usual[0]), Firmware(firmware or usual[1]), memory, cpus)
     key, port = (ssh_key.read_text() if ssh_key else None), free_port()
     click.echo(f"once it is up: ssh -p {port} -o UserKnownHostsFile=/dev/null root@127.0.0.1", err=True)
     sys.exit(boot_for_person(guest, image.tools_root, accelerator, ssh_key=key, ssh_port=port, vnc=vnc))

@@ -16,7 +16,11 @@ from distrobuild.errors import DistrobuildError
 @click.command("test")
 @click.argument("target")
 @click.option("-k", "select", metavar="EXPRESSION", help="Only tests that match, as pytest's -k.")
-@click.option("--firmware", type=click.Choice([*Firmware]), default=Firmware.SEABIOS, show_default=True)
+@click.option(
+    "--firmware",
+    type=click.Choice([each.value for each in Firmware]),
+    help="Default: the first that a build boots with.",
+)
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -25,12 +29,16 @@ from distrobuild.errors import DistrobuildError
     help="Folder for console log, screenshot, JUnit XML.",
 )
 @project_options
-def command(session: Session, target: str, select: str | None, firmware: str, results: Path) -> None:
+def command(session: Session, target: str, select: str | None, firmware: str | None, results: Path) -> None:
     """Boot the image of TARGET (built where needed) and run its box tests; exit 1 if one fails."""
     image = build_image(session, target)
-    name = f"boot/{firmware}"
-    if name not in {node.name for node in image.plan}:
+    boots = [node.name for node in image.plan if node.stage.kind == "boot"]
+    if not boots:
         raise DistrobuildError(f"target `{target}` has no box tests", hint="name their folder by `tests: {path: ...}`")
+    name = f"boot/{firmware}" if firmware else boots[0]
+    if name not in boots:
+        known = ", ".join(boot.removeprefix("boot/") for boot in boots)
+        raise DistrobuildError(f"target `{target}` is not booted by {firmware}", hint=f"it is booted by: {known}")
     result = prove_image(image.engine, image.plan, name, select, results, click.echo)
     assert result.boot is not None
     seconds = result.boot.seconds_to_running
