@@ -61,7 +61,7 @@ class BootStage(Stage[BootOptions]):
         "kernel": "what the kernel stage made: release, requested and applied",
         "repository": "what the repository stage made: the folder `repository`",
     }
-    outputs: ClassVar[Mapping[str, str]] = {
+    outputs: Mapping[str, str] = {
         FILE: "accelerator, times and tests",
         JUNIT: "the tests in JUnit's format",
         "console.log": "everything the serial console said",

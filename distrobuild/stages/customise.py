@@ -78,7 +78,7 @@ class CustomiseStage(Stage[CustomiseOptions]):
         "install": "what the install stage made: the layer over it",
         "overlay": "folder that is copied over the root; optional",
     }
-    outputs: ClassVar[Mapping[str, str]] = {"layer.tar": "the layer"}
+    outputs: Mapping[str, str] = {"layer.tar": "the layer"}
 
     def run(self, job: Job) -> None:
         """Write the layer. Raises the errors of this module and those of `formats.accounts`."""

@@ -70,7 +70,7 @@ class DebStage(Stage[DebOptions]):
 
     kind: ClassVar[str] = "deb"
     inputs: ClassVar[Mapping[str, str]] = {"package": "the folder packages/NAME"}
-    outputs: ClassVar[Mapping[str, str]] = {"debs": "the package as NAME_VERSION_ARCHITECTURE.deb"}
+    outputs: Mapping[str, str] = {"debs": "the package as NAME_VERSION_ARCHITECTURE.deb"}
 
     def run(self, job: Job) -> None:
         """Build and check the package. Raises `InvalidInput`, or `ProgramFailed` for the build or lintian."""

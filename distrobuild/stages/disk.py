@@ -45,11 +45,11 @@ class DiskStage(Stage[DiskOptions]):
         "partitions/*": "by role in the layout: a folder with the content",
         "verity": "what the verity stage made: the root hash, if the layout finds /usr by it; optional",
     }
-    outputs: ClassVar[Mapping[str, str]] = {}
+    outputs: Mapping[str, str] = {}
 
     def __init__(self, options: DiskOptions) -> None:
         super().__init__(options)
-        self.outputs = {options.file_name: "the image; sparse"}  # type: ignore[misc]
+        self.outputs = {options.file_name: "the image; sparse"}
 
     def run(self, job: Job) -> None:
         """Write the image. Raises `PartitionTooLarge`."""

@@ -28,7 +28,7 @@ class EspStage(Stage[EspOptions]):
 
     kind: ClassVar[str] = "esp"
     inputs: ClassVar[Mapping[str, str]] = {"uki": "what the uki stage made"}
-    outputs: ClassVar[Mapping[str, str]] = {"esp.img": "the file system; sparse"}
+    outputs: Mapping[str, str] = {"esp.img": "the file system; sparse"}
 
     def run(self, job: Job) -> None:
         """Write. Raises `ProgramFailed`."""

@@ -28,7 +28,7 @@ class Ext4Stage(Stage[Ext4Options]):
     """Nothing -> an almost empty ext4 file system."""
 
     kind: ClassVar[str] = "ext4"
-    outputs: ClassVar[Mapping[str, str]] = {FILE: "the file system; sparse"}
+    outputs: Mapping[str, str] = {FILE: "the file system; sparse"}
 
     def run(self, job: Job) -> None:
         """Write. Raises `ProgramFailed`."""

@@ -23,7 +23,7 @@ class IgnitionStage(Stage[IgnitionOptions]):
 
     kind: ClassVar[str] = "ignition"
     inputs: ClassVar[Mapping[str, str]] = {"butane": "the config", "files": "folder of its local files; optional"}
-    outputs: ClassVar[Mapping[str, str]] = {"config.ign": "the Ignition config, JSON"}
+    outputs: Mapping[str, str] = {"config.ign": "the Ignition config, JSON"}
 
     def run(self, job: Job) -> None:
         """Translate. Raises `InvalidInput` with every mistake; warnings go to the log."""

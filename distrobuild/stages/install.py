@@ -53,7 +53,7 @@ class InstallStage(Stage[InstallOptions]):
         "rootfs": "what the rootfs stage made",
         "repository": "what the repository stage made",
     }
-    outputs: ClassVar[Mapping[str, str]] = {
+    outputs: Mapping[str, str] = {
         "layer.tar": "what differs from the root file system: files, and whiteouts for what is gone",
         "packages.json": "every installed package: name, version, architecture, sha256",
         "vmlinuz": "the kernel",

@@ -64,11 +64,11 @@ class IsoStage(Stage[IsoOptions]):
         "install": "what the install stage made: vmlinuz and initrd.img",
         "layers/*": "what squashfs stages made; the last by name is on top",
     }
-    outputs: ClassVar[Mapping[str, str]] = {}
+    outputs: Mapping[str, str] = {}
 
     def __init__(self, options: IsoOptions) -> None:
         super().__init__(options)
-        self.outputs = {options.file_name: "the image"}  # type: ignore[misc]
+        self.outputs = {options.file_name: "the image"}
 
     def run(self, job: Job) -> None:
         """Write the image. Raises `ProgramFailed`."""

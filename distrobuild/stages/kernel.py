@@ -60,7 +60,7 @@ class KernelStage(Stage[KernelOptions]):
         "patches": "folder with a series and its patches; only if the options name one",
         "config/*": "configuration fragments, each a file",
     }
-    outputs: ClassVar[Mapping[str, str]] = {
+    outputs: Mapping[str, str] = {
         "debs": "linux-image-RELEASE and linux-headers-RELEASE",
         "config": "the finished configuration",
         "requested": "what the fragments asked for and got, as a fragment",

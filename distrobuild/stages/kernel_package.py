@@ -25,6 +25,8 @@ TEMPLATES = Path(__file__).parent / "templates" / "kernel"
 HOOKS = ("preinst", "postinst", "prerm", "postrm")
 """Maintainer scripts, and the folders /etc/kernel/NAME.d whose hooks they run."""
 ARCHITECTURE = "amd64"
+COMPRESSION_LEVEL = 12
+"""An eighth of the time of dpkg-deb's own 19; the headers package is 13 % larger, the image's 1 %."""
 COMPRESSION_THREADS = 2
 """A constant: the number of threads must not depend on the machine, as it may show in the compressed bytes."""
 
@@ -52,7 +54,7 @@ def pack(make: Make, job: Job, packages: Packages) -> None:
         _write_control(packages, kind, tree, depends)
         name = f"linux-{kind}-{packages.release}"
         file = f"/out/debs/{name}_{packages.version}_{ARCHITECTURE}.deb"
-        compression = ["-Zzstd", f"--threads-max={COMPRESSION_THREADS}"]
+        compression = ["-Zzstd", f"-z{COMPRESSION_LEVEL}", f"--threads-max={COMPRESSION_THREADS}"]
         job.sandbox.run(["dpkg-deb", "--root-owner-group", *compression, "--build", f"/work/{kind}", file])
 
 

@@ -53,7 +53,7 @@ class RepositoryStage(Stage[RepositoryOptions]):
         "debs/*": "folder with .deb files, at any depth",
         "key": "armoured OpenPGP secret key without passphrase; without it a key is made and thrown away",
     }
-    outputs: ClassVar[Mapping[str, str]] = {
+    outputs: Mapping[str, str] = {
         "repository": "the APT repository: dists/CODENAME and pool/",
         KEY: "public key that verifies it",
         "keyring": "public keys that an image may trust for good: NAME-archive-keyring.asc or nothing",

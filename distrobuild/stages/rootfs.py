@@ -55,7 +55,7 @@ class RootfsStage(Stage[RootfsOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "debs": "folder with the locked .deb files of the base",
     }
-    outputs: ClassVar[Mapping[str, str]] = {
+    outputs: Mapping[str, str] = {
         "rootfs.tar": "the root file system, with owners, modes and device nodes",
         "packages.json": "every installed package: name, version, architecture, sha256",
     }

@@ -29,7 +29,7 @@ class SquashfsStage(Stage[SquashfsOptions]):
 
     kind: ClassVar[str] = "squashfs"
     inputs: ClassVar[Mapping[str, str]] = {"tree": "folder with the archive"}
-    outputs: ClassVar[Mapping[str, str]] = {"filesystem.squashfs": "the file system"}
+    outputs: Mapping[str, str] = {"filesystem.squashfs": "the file system"}
 
     def run(self, job: Job) -> None:
         """Pack. The number of processors does not change the bytes (squashfs-tools 4.4 and newer)."""

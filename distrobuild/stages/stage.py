@@ -61,8 +61,9 @@ class Stage(ABC, Generic[OptionsType]):
     inputs: ClassVar[Mapping[str, str]] = {}
     """Name of each input and what it holds; `debs/*` stands for any number of inputs under `debs/`."""
 
-    outputs: ClassVar[Mapping[str, str]] = {}
-    """Path below the output folder and what it is; each must exist after `run`."""
+    outputs: Mapping[str, str] = {}
+    """Path below the output folder and what it is; each must exist after `run`. Where the options name it, `__init__`
+    sets it."""
 
     exclusive: ClassVar[bool] = False
     """True for stages that must have the machine to themselves (a boot measures time)."""

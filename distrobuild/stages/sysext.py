@@ -73,11 +73,11 @@ class SysextStage(Stage[SysextOptions]):
 
     kind: ClassVar[str] = "sysext"
     inputs: ClassVar[Mapping[str, str]] = {"debs/*": "what deb stages made"}
-    outputs: ClassVar[Mapping[str, str]] = {}
+    outputs: Mapping[str, str] = {}
 
     def __init__(self, options: SysextOptions) -> None:
         super().__init__(options)
-        self.outputs = {options.file_name: "the extension"}  # type: ignore[misc]
+        self.outputs = {options.file_name: "the extension"}
         if options.updates is not None:
             self.outputs[f"{options.name}.transfer"] = "where systemd-sysupdate finds newer versions"
 

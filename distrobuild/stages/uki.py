@@ -32,7 +32,7 @@ class UkiStage(Stage[UkiOptions]):
         "usr": "what the usr stage made: os-release",
         "verity": "what the verity stage made: the root hash",
     }
-    outputs: ClassVar[Mapping[str, str]] = {
+    outputs: Mapping[str, str] = {
         "image.efi": "the unified kernel image",
         "first-boot.addon.efi": "the add-on",
         "systemd-bootx64.efi": "the boot loader",

@@ -31,7 +31,7 @@ class UpdateStage(Stage[UpdateOptions]):
 
     kind: ClassVar[str] = "update"
     inputs: ClassVar[Mapping[str, str]] = {"verity": "what the verity stage made", "uki": "what the uki stage made"}
-    outputs: ClassVar[Mapping[str, str]] = {SUMS: "digests of the files that make up the update"}
+    outputs: Mapping[str, str] = {SUMS: "digests of the files that make up the update"}
 
     def run(self, job: Job) -> None:
         """Write the folder."""

@@ -48,7 +48,7 @@ class UsrStage(Stage[UsrOptions]):
 
     kind: ClassVar[str] = "usr"
     inputs: ClassVar[Mapping[str, str]] = {"layers/*": "folders with one .tar each; the last by name is on top"}
-    outputs: ClassVar[Mapping[str, str]] = {"usr.tar": "content of /usr", "os-release": "what the image says it is"}
+    outputs: Mapping[str, str] = {"usr.tar": "content of /usr", "os-release": "what the image says it is"}
 
     def run(self, job: Job) -> None:
         """Write the archive."""

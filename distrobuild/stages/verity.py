@@ -36,7 +36,7 @@ class VerityStage(Stage[VerityOptions]):
 
     kind: ClassVar[str] = "verity"
     inputs: ClassVar[Mapping[str, str]] = {"filesystem": "what a squashfs stage made"}
-    outputs: ClassVar[Mapping[str, str]] = {
+    outputs: Mapping[str, str] = {
         DATA: "the file system, with its tree if they stand together; sparse",
         "roothash": "root hash, 64 hexadecimal digits",
     }
@@ -44,7 +44,7 @@ class VerityStage(Stage[VerityOptions]):
     def __init__(self, options: VerityOptions) -> None:
         super().__init__(options)
         if not options.together:
-            self.outputs = {**self.outputs, TREE: "the hash tree"}  # type: ignore[misc]
+            self.outputs = {**self.outputs, TREE: "the hash tree"}
 
     def run(self, job: Job) -> None:
         """Hash. Raises `FileSystemTooLarge`."""

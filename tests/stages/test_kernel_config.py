@@ -62,6 +62,13 @@ def test_every_symbol_of_a_shipped_flavour_survives(job: Job, flavour: str) -> N
     assert config["DEVTMPFS"] == "y"
 
 
+def test_every_symbol_that_server_leaves_out_can_be_added(job: Job) -> None:
+    server = KERNEL.flavours["server"]
+    paths = [*KERNEL.config, *server.config, "kernel/config/server-more.config"]
+    config = configure(job, server.base_config, *((PROJECT / path).read_text() for path in paths))
+    assert (config["XFS_FS"], config["HYPERV"]) == ("m", "m")
+
+
 def test_an_all_no_base_leaves_out_what_no_fragment_names(job: Job) -> None:
     config = configure(job, "allnoconfig", "CONFIG_64BIT=y\nCONFIG_NET=y\nCONFIG_INET=y\n")
     assert config["INET"] == "y"
