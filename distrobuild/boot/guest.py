@@ -140,23 +140,18 @@ class Guest:
     def reboot(self, timeout_seconds: float = REBOOT_SECONDS, *, may_fail: bool = False) -> None:
         """Restart the machine by `systemctl reboot`, and wait as for the first boot; `host` is then the new system.
 
-        With `may_fail` the machine may crash on the way, as often as it likes, if it comes back by itself.
+        With `may_fail` the machine may crash or start again on the way, as often as it likes, if in the end it runs.
         """
-        before = login.boot_id(self.host.backend.client)
-        self.monitor.set_reboot_action("reset")
-        self.console.milestone = Milestone.STARTED
-        self.milestones.clear()
-        self._may_fail = may_fail
-        self._started = time.monotonic()
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            self.host.run("systemctl reboot --no-block")
-        client = self._wait_for_login(timeout_seconds, before)
-        self.host.backend.client = client
-        self.state = self._system_state(client, timeout_seconds)
-        self.monitor.set_reboot_action("shutdown")
-        if may_fail:
-            self.console.findings.clear()
-            self._may_fail = False
+
+        def restart() -> None:
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                self.host.run("systemctl reboot --no-block")
+
+        self._start_again(restart, timeout_seconds, may_fail=may_fail)
+
+    def cut_power(self, timeout_seconds: float = REBOOT_SECONDS) -> None:
+        """Reset the machine without a word to the guest, whose memory is lost, and wait as after `reboot`."""
+        self._start_again(self.monitor.reset, timeout_seconds, may_fail=True)
 
     def require_health(self) -> None:
         """Raise `GuestDied` if the guest crashed or ended by itself; one that was powered off is fine."""
@@ -194,6 +189,29 @@ class Guest:
             raise self._not_shut_down(f"the machine ended by `{reason}`, not by the guest's power down")
         if "reboot: Power down" not in self.console.text:
             raise self._not_shut_down("the kernel did not say `Power down`")
+
+    def _start_again(self, restart: Callable[[], None], timeout_seconds: float, *, may_fail: bool) -> None:
+        before = login.boot_id(self.host.backend.client)
+        self.monitor.set_reboot_action("reset")
+        self.console.milestone = Milestone.STARTED
+        self.milestones.clear()
+        self._may_fail = may_fail
+        self._started = time.monotonic()
+        restart()
+        self.state = None
+        while self.state is None or (may_fail and self.state != "running"):
+            client = self._wait_for_login(timeout_seconds, before)
+            self.host.backend.client = client
+            before = login.boot_id(client)
+            try:
+                self.state = self._system_state(client, timeout_seconds)
+            except GuestNeverBooted:
+                if not may_fail:
+                    raise
+        self.monitor.set_reboot_action("shutdown")
+        if may_fail:
+            self.console.findings.clear()
+            self._may_fail = False
 
     def _start(self, stack: contextlib.ExitStack) -> None:
         sockets = self._private / "sockets"

@@ -77,6 +77,10 @@ class Monitor:
         """What a reboot of the guest does: start it again, or end QEMU."""
         self.execute("set-action", reboot=action)
 
+    def reset(self) -> None:
+        """Pull the machine's reset line."""
+        self.execute("system_reset")
+
     def push_power_button(self) -> None:
         """Ask the guest to power down, by ACPI."""
         self.execute("system_powerdown")

@@ -12,8 +12,8 @@ from distrobuild import __version__
 from distrobuild.errors import DistrobuildError
 
 COMMANDS = (
-    "build", "plan", "why", "lock", "boot", "test", "shell", "cache", "doctor", "explain", "init", "kernel", "butane",
-    "schema",
+    "build", "update", "plan", "why", "lock", "boot", "test", "shell", "cache", "doctor", "explain", "init", "kernel",
+    "butane", "schema",
 )  # fmt: skip
 """Each lives in the module of its name. Loaded when used, so that `--help` and `explain` stay quick."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,28 +41,43 @@ def publish(
 
     `failed_boots` maps boots that failed to what they left: the image is kept, but not proven.
     """
+    with _replacing(folder) as staged:
+        boots = {name: entry for name, entry in entries.items() if name.startswith("boot/")}
+        sums = _place(entries["repository"], staged, "*")
+        sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
+        sums |= _place(entries["install"], staged, "packages.json")
+        beside = {"sysext": "sysext", "update": f"update/{selection.manifest.version}"}
+        for name, stage in beside.items():
+            if stage in entries:
+                sums |= _place(entries[stage], staged / name, "*")
+        images = _place(entries[plan.image.name], staged, "*")
+        sums |= images
+        for name, entry in boots.items():
+            sums |= _place(entry, staged / name, "*")
+        for name, left in (failed_boots or {}).items():
+            _link_all(left, staged / name, "*")
+        results = {name: entry.output for name, entry in boots.items()} | dict(failed_boots or {})
+        report = _report(selection, plan, entries, results)
+        (staged / "build.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (staged / SUMS).write_text(checksums(staged, sums), encoding="utf-8")
+    image = folder / next(iter(images)).name
+    return Published(image, image.stat().st_size, tuple(_proof(name, place) for name, place in results.items()))
+
+
+def publish_output(entry: Entry, folder: Path) -> None:
+    """Replace `folder` by what one stage wrote."""
+    with _replacing(folder) as staged:
+        _link_all(entry.output, staged, "*")
+
+
+@contextlib.contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `folder` once it is whole."""
     staged = folder.with_name(f".{folder.name}.new")
     if staged.exists():
         remove_tree(staged)
     staged.mkdir(parents=True)
-    boots = {name: entry for name, entry in entries.items() if name.startswith("boot/")}
-    sums = _place(entries["repository"], staged, "*")
-    sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
-    sums |= _place(entries["install"], staged, "packages.json")
-    beside = {"sysext": "sysext", "update": f"update/{selection.manifest.version}"}
-    for name, stage in beside.items():
-        if stage in entries:
-            sums |= _place(entries[stage], staged / name, "*")
-    images = _place(entries[plan.image.name], staged, "*")
-    sums |= images
-    for name, entry in boots.items():
-        sums |= _place(entry, staged / name, "*")
-    for name, left in (failed_boots or {}).items():
-        _link_all(left, staged / name, "*")
-    results = {name: entry.output for name, entry in boots.items()} | dict(failed_boots or {})
-    report = _report(selection, plan, entries, results)
-    (staged / "build.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (staged / SUMS).write_text(checksums(staged, sums), encoding="utf-8")
+    yield staged
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
         folder.rename(old)
@@ -69,8 +85,6 @@ def publish(
         remove_tree(old)
     else:
         staged.rename(folder)
-    image = folder / next(iter(images)).name
-    return Published(image, image.stat().st_size, tuple(_proof(name, place) for name, place in results.items()))
 
 
 def _place(entry: Entry, target: Path, pattern: str) -> dict[Path, str]:

@@ -32,6 +32,7 @@ SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
 IGNITION = "targets.*.ignition"
+UPDATE_KEYS = "targets.*.update.key"
 PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", IGNITION, *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
 PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages", "targets.*.sysext.packages")
 NAME_LISTS = (*PACKAGE_LISTS, "targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs")
@@ -119,7 +120,7 @@ def signature_comes_with_a_keyring(project: Project) -> Iterator[Problem]:
 
 @check
 def signing_key_exists(project: Project) -> Iterator[Problem]:
-    for value in project.texts("signing.key"):
+    for value in project.texts("signing.key", UPDATE_KEYS):
         yield from project.absent(value, "file", Path.is_file)
 
 

@@ -143,6 +143,16 @@ class Sysext(Model):
     """Folder on the web where newer versions are published; systemd-sysupdate looks there."""
 
 
+class Update(Model):
+    """How machines of layout `flatcar` come to newer versions."""
+
+    key: str | None = None
+    """RSA private key (PEM, no passphrase, 2048 bits or more) that signs updates; machines trust no other. Without
+    one a key is made and kept in the store, so that machines take what this store builds."""
+    address: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] = "file:///var/lib/updates"
+    """Folder (`https://`, `file:///`) in which a machine looks for newer versions: a copy of `out/TARGET/update`."""
+
+
 class FlatcarTarget(SystemTarget):
     """A disk image with a read-only, verified `/usr` in two slots, set up by Ignition at its first boot."""
 
@@ -154,6 +164,8 @@ class FlatcarTarget(SystemTarget):
     """A system extension to make beside the image."""
     ignition: ProjectPath | None = None
     """Butane file that the image is booted with when it is tested."""
+    update: Update = Update()
+    """How machines come to newer versions, with `layout: flatcar`."""
 
     @property
     def base(self) -> Base:

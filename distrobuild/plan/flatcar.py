@@ -17,15 +17,18 @@ from distrobuild.stages.disk import DiskOptions, DiskStage
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
 from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
+from distrobuild.stages.payload import PayloadOptions, PayloadStage
 from distrobuild.stages.sysext import SysextOptions, SysextStage
 from distrobuild.stages.uki import UkiOptions, UkiStage
 from distrobuild.stages.update import UpdateOptions, UpdateStage
+from distrobuild.stages.update_key import UpdateKeyOptions, UpdateKeyStage
+from distrobuild.stages.updater import UpdaterOptions, UpdaterStage
 from distrobuild.stages.usr import UsrOptions, UsrStage
 from distrobuild.stages.verity import VerityOptions, VerityStage
 
 BOOTS = {Firmware.OVMF: Medium.DISK}
 ROOT_LABEL, OEM_LABEL = "ROOT", "OEM"
-USR_A = "PARTUUID=7130c94a-213a-4e5a-8e26-6cce9662f132"
+SLOT = "/dev/disk/usr"
 COMMAND_LINE = (
     "usrhash={roothash}",
     "mount.usr=/dev/mapper/usr",
@@ -40,10 +43,11 @@ COMMAND_LINE = (
     "ignition.platform.id=qemu",
 )
 FIND_USR = {
-    # Data and hash tree in one partition (systemd-veritysetup-generator(8)).
+    # Data and hash tree in one partition (systemd-veritysetup-generator(8)). Which slot it is, udev finds out by the
+    # root hash: one kernel starts from both.
     "flatcar": (
-        f"systemd.verity_usr_data={USR_A}",
-        f"systemd.verity_usr_hash={USR_A}",
+        f"systemd.verity_usr_data={SLOT}",
+        f"systemd.verity_usr_hash={SLOT}",
         f"systemd.verity_usr_options=hash-offset={disk_layout.FLATCAR_USR_HASH_OFFSET},panic-on-corruption",
     ),
     # systemd finds both partitions by the root hash.
@@ -112,9 +116,21 @@ class Flatcar(Parts):
         return Node("disk", DiskStage(options), inputs)
 
     @cached_property
-    def update(self) -> Node | None:
+    def update(self) -> Node:
         """What brings machines to this version."""
-        return self._update(self.system, self.manifest.version) if self.target.layout == "systemd" else None
+        return self._update(self.system, self.manifest.version)
+
+    @cached_property
+    def update_key(self) -> Node:
+        """The public half of the key that signs updates; both halves if the manifest names none."""
+        key = self.target.update.key
+        inputs: dict[str, Input] = {} if key is None else {"key": self.tree(key, secret=True)}
+        return Node("update-key", UpdateKeyStage(UpdateKeyOptions(given=key is not None)), inputs)
+
+    @cached_property
+    def updater(self) -> Node:
+        """What a machine of layout `flatcar` updates itself with."""
+        return Node("updater", UpdaterStage(UpdaterOptions()), {"key": self.update_key}, self.tools)
 
     @cached_property
     def sysext(self) -> Node | None:
@@ -148,8 +164,7 @@ class Flatcar(Parts):
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""
         beside = {} if self.ignition is None else {"ignition": self.ignition}
-        if self.update is not None:
-            beside |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
+        beside |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
         also = [node for node in (self.sysext, self.update) if node is not None]
         return (*self.boots(self.image, BOOTS, beside), *also)
 
@@ -161,10 +176,13 @@ class Flatcar(Parts):
     def _system(self, version: str) -> System:
         names = self.manifest.name, version
         identity, suffix = "_".join(names), "" if version == self.manifest.version else f"-{version}"
-        layers = {"layers/0-root": self.rootfs, "layers/1-install": self.install, "layers/2-image": self.customise}
-        content = UsrOptions(layout=self.target.layout, name=names[0], version=version)
-        usr = Node(f"usr{suffix}", UsrStage(content), layers, self.tools)
+        parts = {"layers/0-root": self.rootfs, "layers/1-install": self.install, "layers/2-image": self.customise}
         together = self.target.layout == "flatcar"
+        if together:
+            parts["updater"] = self.updater
+        updates = self.target.update.address.removesuffix("/")
+        content = UsrOptions(layout=self.target.layout, name=names[0], version=version, updates=updates)
+        usr = Node(f"usr{suffix}", UsrStage(content), parts, self.tools)
         (slot,) = (planned for planned in self.layout.partitions if planned.role == "usr-a")
         room = disk_layout.FLATCAR_USR_HASH_OFFSET if together else slot.size
         hashed = VerityOptions(image=identity, room=room, together=together)
@@ -176,8 +194,13 @@ class Flatcar(Parts):
         return System(usr, verity, uki)
 
     def _update(self, system: System, version: str) -> Node:
-        options = UpdateOptions(name=self.manifest.name, version=version)
-        return Node(f"update/{version}", UpdateStage(options), {"verity": system.verity, "uki": system.uki})
+        inputs: dict[str, Input] = {"verity": system.verity, "uki": system.uki}
+        if self.target.layout == "systemd":
+            options = UpdateOptions(name=self.manifest.name, version=version)
+            return Node(f"update/{version}", UpdateStage(options), inputs)
+        key = self.target.update.key
+        inputs["key"] = self.update_key if key is None else self.tree(key, secret=True)
+        return Node(f"update/{version}", PayloadStage(PayloadOptions(name=self.manifest.name, version=version)), inputs)
 
     def _ext4(self, label: str, planned: PlannedPartition, *folders: str) -> Node:
         options = Ext4Options(image=self.identity, label=label, size=planned.size, folders=folders)

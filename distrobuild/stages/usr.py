@@ -41,18 +41,24 @@ class UsrOptions(Options):
     """Name of the image: IMAGE_ID in os-release."""
     version: str
     """Version of the image: IMAGE_VERSION."""
+    updates: str = ""
+    """Address of the folder in which a machine of layout `flatcar` looks for newer versions."""
 
 
 class UsrStage(Stage[UsrOptions]):
     """A root file system with its layers -> the archive of a /usr that holds all of it."""
 
     kind: ClassVar[str] = "usr"
-    inputs: ClassVar[Mapping[str, str]] = {"layers/*": "folders with one .tar each; the last by name is on top"}
+    inputs: ClassVar[Mapping[str, str]] = {
+        "layers/*": "folders with one .tar each; the last by name is on top",
+        "updater": "what the updater stage made; layout `flatcar` only",
+    }
     outputs: Mapping[str, str] = {"usr.tar": "content of /usr", "os-release": "what the image says it is"}
 
     def run(self, job: Job) -> None:
         """Write the archive."""
-        archives = [next(job.inputs[name].glob("*.tar")) for name in sorted(job.inputs)]
+        layers = [job.inputs[name] for name in sorted(job.inputs) if name.startswith("layers/")]
+        archives = [next(layer.glob("*.tar")) for layer in layers]
         with RootTar(*archives) as root, TarWriter(job.output / "usr.tar", job.epoch) as usr:
             lines = [tmpfiles.folder(path, 0o755, (0, 0)) for path in OWN_FOLDERS]
             for path in sorted(root):
@@ -65,6 +71,8 @@ class UsrStage(Stage[UsrOptions]):
                 place = file.relative_to(TEMPLATES / self.options.layout).with_suffix("").as_posix()
                 text = render(file, self.options.model_dump())
                 usr.file(place, text.encode(), mode=0o755 if text.startswith("#!") else 0o644)
+            if "updater" in job.inputs:
+                _add_folder(usr, job.inputs["updater"], root)
             os_release = root.read(OS_RELEASE) + self._image_fields().encode()
             usr.file(_place(OS_RELEASE), os_release)
             (job.output / "os-release").write_bytes(os_release)
@@ -72,6 +80,16 @@ class UsrStage(Stage[UsrOptions]):
     def _image_fields(self) -> str:
         """What makes this image one of a series (os-release(5))."""
         return f"IMAGE_ID={self.options.name}\nIMAGE_VERSION={self.options.version}\n"
+
+
+def _add_folder(usr: TarWriter, folder: Path, root: RootTar) -> None:
+    """Add what stands in `folder` below usr/, but no folder that the root file system has."""
+    for path in sorted((folder / "usr").rglob("*")):
+        place = _place(path.relative_to(folder).as_posix())
+        if path.is_file():
+            usr.file(place, path.read_bytes(), mode=0o755 if path.stat().st_mode & 0o100 else 0o644)
+        elif root.lookup_file(f"usr/{place}") is None:
+            usr.folder(place)
 
 
 def _is_below(path: str, folders: tuple[str, ...]) -> bool:

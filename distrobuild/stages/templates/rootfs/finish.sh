@@ -9,7 +9,8 @@ fi
 
 chroot "$root" systemctl enable systemd-networkd.service systemd-resolved.service ssh-host-keys.service
 if [ -e "$root/usr/lib/systemd/system/first-boot-done.service" ]; then
-	chroot "$root" systemctl enable first-boot-done.service systemd-sysext.service
+	chroot "$root" systemctl enable first-boot-done.service systemd-sysext.service \
+		systemd-boot-check-no-failures.service
 fi
 
 exec /work/clean "$root"
