@@ -19,7 +19,7 @@ from distrobuild.boot.result import Result
 from distrobuild.errors import DistrobuildError
 
 JUNIT = "junit.xml"
-TESTS_SECONDS = 1200.0
+TESTS_SECONDS = 3600.0
 """How long all tests together may take once the guest runs; a hung one must not hold a build for ever."""
 TAIL_LINES = 30
 NO_TESTS = 5
@@ -90,6 +90,7 @@ class BoxTestRun:
         command += ["--medium", self.guest.medium, "--firmware", self.guest.firmware, "--accel", self.accel]
         command += ["--memory", str(self.guest.memory_mib), "--cpus", str(self.guest.cpus)]
         command += ["--ignition", str(self.guest.ignition.absolute())] if self.guest.ignition else []
+        command += [word for size in self.guest.disks_mib for word in ("--disk", str(size))]
         command += [word for update in self.updates for word in ("--update", str(update.absolute()))]
         command += ["--boot-timeout", str(self.timeout_seconds), "--facts", str(self.facts_file)]
         command += ["--results", str(self.results.absolute()), "--junitxml", str(self.results.absolute() / JUNIT)]

@@ -30,13 +30,14 @@ from distrobuild.boot import login
 from distrobuild.boot.accelerator import Accelerator
 from distrobuild.boot.console import Console
 from distrobuild.boot.firmware import firmware_arguments
-from distrobuild.boot.qemu import GuestOptions, QemuDied, credential, machine, network
+from distrobuild.boot.qemu import GuestOptions, QemuDied, credential, disks, machine, network
 from distrobuild.boot.qmp import Monitor, MonitorFailed
 from distrobuild.boot.requirements import require_qemu
 from distrobuild.boot.signs import FATAL, Finding, Milestone
 from distrobuild.errors import DistrobuildError
 from distrobuild.sandbox.sandbox import Sandbox
 
+MEBIBYTE = 1 << 20
 POLL_SECONDS = 0.5
 START_SECONDS = 30.0
 """How long QEMU may take to connect to the console's socket."""
@@ -224,6 +225,9 @@ class Guest:
         self.monitor = Monitor(sockets / "qmp")
         stack.callback(self.monitor.close)
         firmware = firmware_arguments(self.options.firmware, self._tools_root, work)
+        for disk, size in disks(self.options).items():
+            with (work / disk).open("wb") as file:
+                file.truncate(size * MEBIBYTE)
         sandbox = Sandbox(
             root=self._tools_root,
             inputs=self.options.inputs,

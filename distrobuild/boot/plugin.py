@@ -119,6 +119,7 @@ class BoxTests:
             memory_mib=option("memory"),
             cpus=option("cpus"),
             ignition=option("ignition"),
+            disks_mib=tuple(option("disk")),
         )
         tools_root = option("tools_root").absolute()
         accelerator = choose(option("accel"), tools_root, option("probe_cache"))
@@ -157,6 +158,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         add(f"--{name}", type=kind, default=default, choices=[choice.value for choice in kind])
     add("--ignition", type=Path, help="Ignition config for the first boot")
     add("--update", type=Path, action="append", default=[], help="folder with a further version; can be repeated")
+    add("--disk", type=int, action="append", default=[], metavar="MIB", help="an empty disk; can be repeated")
     add("--memory", type=int, default=2048, metavar="MIB", help="memory of the guest in MiB")
     add("--cpus", type=int, default=2, help="processors of the guest")
     add("--boot-timeout", type=float, default=600.0, metavar="SECONDS", help="how long the guest may take to boot")

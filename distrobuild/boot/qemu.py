@@ -44,7 +44,8 @@ MEDIUM_DEVICES = {
 class GuestOptions:
     """A machine to boot: which image as which medium, by which firmware, how much memory (MiB), how many processors.
 
-    `ignition` is the config that sets the machine up at its first boot.
+    `ignition` is the config that sets the machine up at its first boot; `disks_mib` are the sizes of empty disks beside
+    the image, with the serial numbers `disk0`, `disk1`, ...
     """
 
     image: Path
@@ -53,6 +54,7 @@ class GuestOptions:
     memory_mib: int = 2048
     cpus: int = 2
     ignition: Path | None = None
+    disks_mib: tuple[int, ...] = ()
 
     @property
     def inputs(self) -> dict[str, Path]:
@@ -74,8 +76,16 @@ def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
         arguments += ["-device", device]
     if options.ignition is not None:
         arguments += ["-fw_cfg", f"name={IGNITION_KEY},file={IGNITION}"]
+    for disk in disks(options):
+        arguments += ["-drive", f"if=none,id={disk},format=raw,cache=unsafe,file=/work/{disk}"]
+        arguments += ["-device", f"virtio-blk-pci,drive={disk},serial={disk}"]
     arguments += ["-boot", "strict=on", "-device", "virtio-rng-pci", "-device", "VGA", "-rtc", "base=utc"]
     return arguments
+
+
+def disks(options: GuestOptions) -> dict[str, int]:
+    """Name of each empty disk, and of its file in the work folder; its size in MiB."""
+    return {f"disk{number}": size for number, size in enumerate(options.disks_mib)}
 
 
 def network(*, outside: bool, ssh_port: int = 0) -> list[str]:

@@ -23,9 +23,7 @@ class NothingToUpdate(DistrobuildError):
 @click.command("update")
 @click.argument("target")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Processors to use. Default: all.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder. Default: out/TARGET/update."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder. Default: out/TARGET/update.")
 @project_options
 def command(session: Session, target: str, jobs: int | None, output: Path | None) -> None:
     """Make the update that brings machines of TARGET to the manifest's version (`--set version=...` for another).

@@ -59,6 +59,8 @@ class Tests(Model):
     """Memory of the guest, in MiB."""
     cpus: int = Field(default=2, ge=1)
     """Virtual processors of the guest."""
+    disks_mib: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Sizes of empty disks beside the image, in MiB; their serial numbers in the guest are `disk0`, `disk1`, ..."""
     timeout_seconds: float = Field(default=600, gt=0)
     """How long the guest may take to boot, in seconds, before the test fails."""
 

@@ -16,7 +16,7 @@ from distrobuild.plan.parts import Parts
 from distrobuild.stages.disk import DiskOptions, DiskStage
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
-from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
+from distrobuild.stages.ignition import Facts, IgnitionOptions, IgnitionStage, Person
 from distrobuild.stages.payload import PayloadOptions, PayloadStage
 from distrobuild.stages.sysext import SysextOptions, SysextStage
 from distrobuild.stages.uki import UkiOptions, UkiStage
@@ -159,7 +159,21 @@ class Flatcar(Parts):
         inputs: dict[str, Input] = {"butane": self.tree(self.target.ignition)}
         if self.sysext is not None:
             inputs["files"] = self.sysext
-        return Node("ignition", IgnitionStage(IgnitionOptions(source=self.target.ignition)), inputs)
+        options = IgnitionOptions(source=self.target.ignition, facts=self._facts())
+        return Node("ignition", IgnitionStage(options), inputs)
+
+    def _facts(self) -> Facts:
+        target = self.target
+        extension = self.sysext.stage if self.sysext else None
+        return Facts(
+            name=self.manifest.name,
+            title=self.selection.title,
+            version=self.manifest.version,
+            hostname=target.hostname or self.manifest.name,
+            users=tuple(Person(**user.model_dump()) for user in target.users),
+            sysext=extension.options.file_name if isinstance(extension, SysextStage) else None,
+            updates=target.update.address,
+        )
 
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""

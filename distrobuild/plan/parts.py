@@ -154,6 +154,7 @@ class Parts:
             medium=medium,
             memory_mib=tests.memory_mib,
             cpus=tests.cpus,
+            disks_mib=tests.disks_mib,
             timeout_seconds=tests.timeout_seconds,
             name=self.manifest.name,
             version=self.manifest.version,

@@ -34,6 +34,8 @@ class BootOptions(Options):
     """Memory of the guest in MiB."""
     cpus: int = 2
     """Processors of the guest."""
+    disks_mib: tuple[int, ...] = ()
+    """Sizes of empty disks beside the image."""
     timeout_seconds: float = 600
     """How long the guest may take to boot, in seconds."""
     name: str
@@ -83,8 +85,11 @@ class BootStage(Stage[BootOptions]):
         (image,) = (path for path in job.inputs["image"].iterdir() if path.suffix in IMAGE_SUFFIXES)
         ignition = job.inputs["ignition"] / "config.ign" if "ignition" in job.inputs else None
         assert job.sandbox.root is not None
+        guest = GuestOptions(
+            image, options.medium, options.firmware, options.memory_mib, options.cpus, ignition, options.disks_mib
+        )
         return BoxTestRun(
-            guest=GuestOptions(image, options.medium, options.firmware, options.memory_mib, options.cpus, ignition),
+            guest=guest,
             tools_root=job.sandbox.root,
             tests=job.inputs["tests"],
             facts=self.facts(job.inputs),

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 from typing import ClassVar
 
-import jinja2
-
-from distrobuild.errors import InvalidInput, Location, Problem
+from distrobuild.formats.template import render_source
 from distrobuild.manifest.package import (
     SOURCE,
     TEMPLATE_SUFFIX,
@@ -106,7 +103,7 @@ class DebStage(Stage[DebOptions]):
                 target.symlink_to(file.readlink())
                 continue
             if file.name.endswith(TEMPLATE_SUFFIX):
-                target.write_text(_render(file, self._facts()), "utf-8")
+                target.write_text(render_source(file, self._facts()), "utf-8")
             else:
                 shutil.copyfile(file, target)
             target.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
@@ -136,13 +133,13 @@ class DebStage(Stage[DebOptions]):
         (debian / "source").mkdir()
         (debian / "source" / "format").write_text("3.0 (native)\n", "utf-8")
         for name in ("control", "rules", "changelog", "copyright"):
-            (debian / name).write_text(_render(TEMPLATES / f"{name}.j2", facts), "utf-8")
+            (debian / name).write_text(render_source(TEMPLATES / f"{name}.j2", facts), "utf-8")
         (debian / "rules").chmod(0o755)
         if package.diversions:
             for name in ("preinst", "postrm"):
-                (debian / name).write_text(_render(TEMPLATES / f"{name}.j2", facts), "utf-8")
+                (debian / name).write_text(render_source(TEMPLATES / f"{name}.j2", facts), "utf-8")
         if package.lintian_overrides:
-            text = _render(TEMPLATES / "lintian-overrides.j2", facts)
+            text = render_source(TEMPLATES / "lintian-overrides.j2", facts)
             (debian / f"{package.name}.lintian-overrides").write_text(text, "utf-8")
 
     def _debian_relations(self, package: Package, field: str) -> list[str]:
@@ -161,19 +158,3 @@ def _description(text: str) -> str:
     paragraphs = [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
     filled = [textwrap.fill(paragraph, DESCRIPTION_WIDTH, break_on_hyphens=False) for paragraph in paragraphs]
     return textwrap.indent("\n.\n".join(filled), " ")
-
-
-def _render(template: Path, facts: Mapping[str, object]) -> str:
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    try:
-        return environment.from_string(template.read_text("utf-8")).render(facts)
-    except jinja2.TemplateSyntaxError as error:
-        raise InvalidInput([Problem(Location(template, error.lineno), error.message or "not a template")]) from None
-    except jinja2.UndefinedError as error:
-        # Jinja gives compiled templates the file name `<template>` and the lines of their source.
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
-        hint = f"a template may name: {', '.join(sorted(facts))}"
-        place = Location(template, (lines or [None])[-1] or 1)
-        raise InvalidInput([Problem(place, error.message or "undefined", hint)]) from None

@@ -1,4 +1,7 @@
-"""Translate a Butane config to the Ignition config that a machine is set up by at its first boot."""
+"""Translate a Butane config to the Ignition config that a machine is set up by at its first boot.
+
+The config is a template: what the manifest says already need not be written a second time.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,40 @@ from typing import ClassVar
 
 from distrobuild.errors import InvalidInput, Location, Problem
 from distrobuild.formats.butane import InvalidButane, Message, Severity, translate
+from distrobuild.formats.template import render_source
 from distrobuild.stages.stage import Job, Options, Stage
+
+
+class Person(Options):
+    """Somebody who can log in."""
+
+    name: str
+    """Login name."""
+    groups: tuple[str, ...] = ()
+    """Supplementary groups."""
+    ssh_keys: tuple[str, ...] = ()
+    """Public keys."""
+    shell: str = "/bin/bash"
+    """Login shell."""
+
+
+class Facts(Options):
+    """What the manifest says of the machine; the names that a config may use."""
+
+    name: str
+    """Short name of the distribution."""
+    title: str
+    """Name for people."""
+    version: str
+    """Version."""
+    hostname: str
+    """Host name."""
+    users: tuple[Person, ...] = ()
+    """People who can log in."""
+    sysext: str | None = None
+    """File name of the system extension, which `local:` finds."""
+    updates: str
+    """Address of the folder in which the machine looks for newer versions."""
 
 
 class IgnitionOptions(Options):
@@ -16,6 +52,8 @@ class IgnitionOptions(Options):
 
     source: str
     """The Butane file, as messages call it."""
+    facts: Facts
+    """What the file may name in `{{ }}`."""
 
 
 class IgnitionStage(Stage[IgnitionOptions]):
@@ -26,10 +64,14 @@ class IgnitionStage(Stage[IgnitionOptions]):
     outputs: Mapping[str, str] = {"config.ign": "the Ignition config, JSON"}
 
     def run(self, job: Job) -> None:
-        """Translate. Raises `InvalidInput` with every mistake; warnings go to the log."""
+        """Translate. Raises `InvalidInput` with every mistake; warnings go to the log.
+
+        Lines of mistakes are those of the text that the template gave.
+        """
         name = self.options.source
+        text = render_source(job.inputs["butane"], dict(self.options.facts), Path(name))
         try:
-            translation = translate(job.inputs["butane"].read_bytes(), name, job.inputs.get("files"))
+            translation = translate(text.encode(), name, job.inputs.get("files"))
         except InvalidButane as error:
             mistakes = [message for message in error.report.messages if message.severity is Severity.ERROR]
             raise InvalidInput([_problem(name, message) for message in mistakes]) from error

@@ -15,13 +15,22 @@ from distrobuild.formats.gpt_read import read
 from distrobuild.stages.disk import DiskOptions, DiskStage, PartitionTooLarge
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
-from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
+from distrobuild.stages.ignition import Facts, IgnitionOptions, IgnitionStage, Person
 from distrobuild.stages.stage import Job
 from distrobuild.stages.update import UpdateOptions, UpdateStage
 from distrobuild.stages.verity import FileSystemTooLarge, VerityOptions, VerityStage
 
 MakeJob = Callable[..., Job]
 MEBIBYTE = 1 << 20
+FACTS = Facts(
+    name="mlos",
+    title="MLOS Linux",
+    version="1.0.0",
+    hostname="ada",
+    users=(Person(name="grace", groups=("sudo",), ssh_keys=("ssh-ed25519 AAAA",)),),
+    sysext="mlos-1.0.0-x86-64.raw",
+    updates="https://example.org/updates",
+)
 
 
 def content(tmp_path: Path, files: Mapping[str, bytes]) -> Path:
@@ -137,14 +146,43 @@ def test_a_butane_config_becomes_an_ignition_config(make_job: MakeJob, tmp_path:
     butane = tmp_path / "machine.bu"
     butane.write_text("variant: flatcar\nversion: 1.0.0\nstorage:\n  directories:\n    - path: /opt/models\n")
     job = make_job({"butane": butane})
-    IgnitionStage(IgnitionOptions(source="machine.bu")).run(job)
+    IgnitionStage(IgnitionOptions(source="machine.bu", facts=FACTS)).run(job)
     config = json.loads((job.output / "config.ign").read_text())
     assert config["ignition"]["version"] == "3.3.0"
     assert config["storage"]["directories"] == [{"path": "/opt/models"}]
+
+
+def test_a_butane_config_takes_from_the_manifest_what_stands_there(make_job: MakeJob, tmp_path: Path) -> None:
+    butane, files = tmp_path / "machine.bu", content(tmp_path, {"mlos-1.0.0-x86-64.raw": b"extension"})
+    butane.write_text("""\
+variant: flatcar
+version: 1.0.0
+passwd:
+  users:
+{% for user in users %}
+    - {name: {{ user.name }}, groups: {{ user.groups | list | tojson }}}
+{% endfor %}
+storage:
+  files:
+    - {path: /etc/hostname, contents: {inline: {{ hostname }}}}
+    - {path: /opt/extension.raw, contents: {local: {{ sysext }}}}
+""")
+    job = make_job({"butane": butane, "files": files})
+    IgnitionStage(IgnitionOptions(source="machine.bu", facts=FACTS)).run(job)
+    config = json.loads((job.output / "config.ign").read_text())
+    assert config["passwd"]["users"] == [{"groups": ["sudo"], "name": "grace"}]
+    assert [file["contents"]["source"] for file in config["storage"]["files"]] == ["data:,ada", "data:,extension"]
+
+
+def test_a_name_that_the_manifest_does_not_have_is_a_mistake_with_its_line(make_job: MakeJob, tmp_path: Path) -> None:
+    butane = tmp_path / "machine.bu"
+    butane.write_text("variant: flatcar\nversion: 1.0.0\n# {{ host }}\n")
+    with pytest.raises(InvalidInput, match=r"ignition/machine\.bu:3: 'host' is undefined\n.*hostname"):
+        IgnitionStage(IgnitionOptions(source="ignition/machine.bu", facts=FACTS)).run(make_job({"butane": butane}))
 
 
 def test_mistakes_in_a_butane_config_have_their_place(make_job: MakeJob, tmp_path: Path) -> None:
     butane = tmp_path / "machine.bu"
     butane.write_text("variant: flatcar\nversion: 1.0.0\nstorage:\n  directories:\n    - path: opt/models\n")
     with pytest.raises(InvalidInput, match=r"ignition/machine\.bu:5:"):
-        IgnitionStage(IgnitionOptions(source="ignition/machine.bu")).run(make_job({"butane": butane}))
+        IgnitionStage(IgnitionOptions(source="ignition/machine.bu", facts=FACTS)).run(make_job({"butane": butane}))
