@@ -47,7 +47,7 @@ MINIMAL = (
 LIVE = ("initramfs-tools", "live-boot", "live-boot-initramfs-tools")
 
 VERITY = (
-    "cryptsetup-bin", "curl", "dmsetup", "dracut-core", "dracut-network", "e2fsprogs", "fdisk", "ignition",
+    "cryptsetup-bin", "curl", "dmsetup", "dracut-core", "dracut-network", "e2fsprogs", "fdisk", "gdisk", "ignition",
     "systemd-boot", "systemd-container", "systemd-cryptsetup", "systemd-repart",
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Unite kernel, initial RAM file system and command line to one program that UEFI starts (a unified kernel image).
 
 Beside it an add-on, a program without a kernel whose command line systemd-stub appends: it says that this is the first
-boot, and the machine deletes it after that (systemd-stub(7), UAPI group's specification of unified kernel images).
+boot, and the machine takes it away after that (systemd-stub(7), UAPI group's specification of unified kernel images).
 """
 
 from __future__ import annotations

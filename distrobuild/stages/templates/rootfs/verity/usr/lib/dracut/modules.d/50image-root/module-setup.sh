@@ -10,10 +10,11 @@ depends() {
 }
 
 install() {
-	inst_multiple cat chmod dd head journalctl lsblk mkdir mount od sed sfdisk sha256sum systemd-tmpfiles tail
-	inst_script "$moddir/disk-guid" /usr/lib/image-root/disk-guid
-	inst_script "$moddir/mount-etc" /usr/lib/image-root/mount-etc
-	for unit in disk-guid.service mount-etc.service; do
+	inst_multiple cat chmod cp dd head journalctl lsblk mkdir mount od sed sfdisk sha256sum systemd-tmpfiles tail umount
+	for program in disk-guid mount-etc oem-config give-up; do
+		inst_script "$moddir/$program" "/usr/lib/image-root/$program"
+	done
+	for unit in disk-guid.service mount-etc.service oem-config.service; do
 		inst_simple "$moddir/$unit" "$systemdsystemunitdir/$unit"
 		$SYSTEMCTL -q --root "$initdir" add-wants initrd.target "$unit"
 	done
@@ -21,8 +22,10 @@ install() {
 	inst_script /usr/lib/image-root/is-our-usr
 	inst_rules 65-usr-slot.rules
 
-	inst_script "$moddir/give-up" /usr/lib/image-root/give-up
 	inst_simple "$moddir/give-up.conf" "$systemdsystemunitdir/emergency.service.d/50-give-up.conf"
+
+	# Ignition makes encrypted volumes with it; its own module does not bring it.
+	inst_multiple cryptsetup
 
 	# Ignition of Debian labels what it writes for SELinux, which the image has not.
 	inst_script "$moddir/setfiles" /usr/sbin/setfiles
