@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.cold import BARS, cold
+from benchmarks.flatcar import flatcar
 from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
 from benchmarks.measure import Ratio, peak_mebibytes, seconds
@@ -53,6 +54,7 @@ def warm(folder: Path, *, everything: bool) -> Iterator[Ratio]:
     yield unchanged()
     yield memory()
     yield overlay(folder)
+    yield from flatcar(folder)
     if everything:
         yield images(folder)
         yield kernel(folder)
