@@ -57,7 +57,7 @@ def warm(folder: Path, *, everything: bool) -> Iterator[Ratio]:
     yield from flatcar(folder)
     if everything:
         yield images(folder)
-        yield kernel(folder)
+        yield from kernel(folder)
 
 
 main()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,28 @@ class Ratio:
             f"{self.name:10} {ratio:8.3f}  = {self.measured:8.2f} {self.unit} / {self.baseline:8.2f} {self.unit}"
             f"  {self.baseline_name}; bar: {self.bar}"
         )
+
+
+@dataclass
+class Cost:
+    """What something took: seconds on the clock, and seconds of processors in its programs."""
+
+    clock: float = 0.0
+    processors: float = 0.0
+
+
+@contextlib.contextmanager
+def cost() -> Iterator[Cost]:
+    """Measure the block. Other work on the machine shows in the clock and hardly in the processors' time."""
+    spent = Cost()
+    start, before = time.monotonic(), _processor_seconds()
+    yield spent
+    spent.clock, spent.processors = time.monotonic() - start, _processor_seconds() - before
+
+
+def _processor_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def seconds(command: Sequence[str | Path], *, cwd: Path, repeat: int = 1) -> float:
