@@ -1,4 +1,4 @@
-"""Partitions, file systems and the encrypted volume are as the config says."""
+"""Partitions and file systems are as the config says."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ def test_the_second_disk_has_the_partitions_of_the_config(host: Host) -> None:
 def test_a_file_system_of_the_config_is_mounted_and_holds_the_file(host: Host) -> None:
     assert host.mount_point("/srv/models").filesystem == "ext4"
     assert host.file("/srv/models/README").content_string == "On the second disk.\n"
-
-
-def test_the_encrypted_volume_is_open_and_mounted(host: Host) -> None:
-    assert host.check_output("lsblk --noheadings --output TYPE /dev/mapper/secrets") == "crypt"
-    assert host.mount_point("/srv/secrets").device == "/dev/mapper/secrets"
-    assert host.check_output("head -c 4 /dev/disk/by-id/virtio-disk1") == "LUKS"
 
 
 def test_what_is_appended_stands_behind_each_other(host: Host) -> None:

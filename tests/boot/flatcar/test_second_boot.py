@@ -25,7 +25,7 @@ class Before:
 def before(guest: Guest, host: Host) -> Before:
     """Change the machine as its people would, note what must stay, and boot it a second time."""
     host.check_output("useradd --create-home ada && echo kept > /etc/kept && echo kept > /var/lib/kept")
-    host.check_output("echo changed > /opt/models/README && rm /etc/services && echo kept > /srv/secrets/kept")
+    host.check_output("echo changed > /opt/models/README && rm /etc/services && echo kept > /srv/models/kept")
     found = facts(host)
     guest.reboot()
     return found
@@ -61,7 +61,7 @@ def test_users_and_files_are_kept(before: Before, host: Host) -> None:
 
 
 def test_the_disks_that_ignition_made_are_mounted_again(before: Before, host: Host) -> None:
-    assert host.file("/srv/secrets/kept").content_string == "kept\n"
+    assert host.file("/srv/models/kept").content_string == "kept\n"
     assert host.file("/srv/models/README").content_string == "On the second disk.\n"
 
 
