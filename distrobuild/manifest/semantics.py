@@ -16,7 +16,7 @@ from distrobuild.manifest import keys, suggestion
 from distrobuild.manifest.base import suite_problem
 from distrobuild.manifest.package import DESCRIPTION, load_package
 from distrobuild.manifest.project import Project, Text
-from distrobuild.manifest.targets import NO_SOURCE
+from distrobuild.manifest.targets import FLATCAR_SOURCES, NO_SOURCE
 from distrobuild.manifest.values import DEFAULT_FLAVOUR, DistributionName
 from distrobuild.manifest.yaml_positions import key_location
 
@@ -34,7 +34,6 @@ SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
 IGNITION = "targets.*.ignition"
-OFFICIAL_IMAGES = "targets.*.source.official"
 UPDATE_KEYS = "targets.*.update.key"
 PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", IGNITION, *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
 PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages", "targets.*.sysext.packages")
@@ -112,7 +111,7 @@ def folders_and_files_exist(project: Project) -> Iterator[Problem]:
 
 @check
 def signature_comes_with_a_keyring(project: Project) -> Iterator[Problem]:
-    beside = [value for image in project.texts(OFFICIAL_IMAGES) for value in _signature_files(project, image)]
+    beside = [value for image in _sources(project, "official") for value in _signature_files(project, image)]
     for value in (*project.texts(*SIGNATURE_FILES), *beside):
         named = value.path[-1]
         other = "keyring" if named == "signature" else "signature"
@@ -120,6 +119,13 @@ def signature_comes_with_a_keyring(project: Project) -> Iterator[Problem]:
             yield value.problem(
                 f"`{value.key}`: there is no `{other}` beside it", "a signature is checked against keys"
             )
+
+
+def _sources(project: Project, form: str) -> Iterator[Text]:
+    """What tells the form of each target's source that is written in this form, and in no other."""
+    for value in project.texts(f"targets.*.source.{form}"):
+        if not any(project.has(*value.path[:-1], other) for other in FLATCAR_SOURCES if other != form):
+            yield value
 
 
 def _signature_files(project: Project, image: Text) -> Iterator[Text]:
@@ -130,7 +136,7 @@ def _signature_files(project: Project, image: Text) -> Iterator[Text]:
 
 @check
 def official_image_is_there_and_vouched_for(project: Project) -> Iterator[Problem]:
-    for image in project.texts(OFFICIAL_IMAGES):
+    for image in _sources(project, "official"):
         for value in (image, *_signature_files(project, image)):
             yield from project.absent(value, "file", Path.is_file)
         if not any(project.has(*image.path[:-1], name) for name in ("sha256", "signature")):
@@ -140,7 +146,7 @@ def official_image_is_there_and_vouched_for(project: Project) -> Iterator[Proble
 
 @check
 def target_of_packages_has_a_kernel(project: Project) -> Iterator[Problem]:
-    for value in project.texts("targets.*.source.debian"):
+    for value in _sources(project, "debian"):
         kernel = (*value.path[:-2], "kernel")
         if not project.has(*kernel):
             location = key_location(project.tree, kernel)
@@ -154,7 +160,7 @@ def target_without_an_own_system_makes_something(project: Project) -> Iterator[P
         target = value.path[:-1]
         if not any(project.has(*target, name) for name in ("sysext", "ignition")):
             yield value.problem(f"`{keys.dotted(target)}` would make nothing", "write `sysext`, `ignition` or both")
-    for image in project.texts(OFFICIAL_IMAGES):
+    for image in _sources(project, "official"):
         target = image.path[:-2]
         if not any(project.has(*target, name) for name in ("ignition", "kernel_arguments")):
             message = f"`{keys.dotted(target)}` would leave the image as it is"

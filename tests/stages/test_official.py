@@ -1,4 +1,4 @@
-"""A release image of Flatcar: unpacked only if somebody vouches for it, and changed nowhere but in its partition OEM."""
+"""A release image of Flatcar: unpacked only if somebody vouches for it, changed nowhere but in its partition OEM."""
 
 from __future__ import annotations
 
