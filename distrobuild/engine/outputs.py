@@ -132,14 +132,15 @@ def _link(source: os.PathLike[str] | str, target: os.PathLike[str] | str) -> Non
 def _report(
     selection: Selection, plan: Plan, entries: Mapping[str, Entry], boots: Mapping[str, Path]
 ) -> dict[str, Any]:
+    made_of = {"base": selection.base_name, "flavour": selection.flavour}
+    if selection.kernel is None:
+        made_of = {"made_of": selection.origin}
     return {
         "distrobuild": __version__,
         "name": selection.manifest.name,
         "version": selection.manifest.version,
         "target": selection.name,
-        "made_of": selection.origin,
-        "base": selection.base_name,
-        "flavour": selection.flavour,
+        **made_of,
         "architecture": selection.architecture,
         "epoch": plan.epoch,
         "stages": {name: _stage(entry) for name, entry in entries.items()},
