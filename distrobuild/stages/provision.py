@@ -11,24 +11,30 @@ import io
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 from pydantic import Field
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.formats import sparse
-from distrobuild.formats.flatcar_image import OEM, oem_of, read_table
+from distrobuild.formats import btrfs, sparse
+from distrobuild.formats.flatcar_image import OEM, PUBLISHED, oem_of, read_table
 from distrobuild.sandbox.sandbox import ProgramFailed
 from distrobuild.stages.ext4_file_system import CONTENT, write_ext4
 from distrobuild.stages.stage import Job, Options, Stage
 
 FILE_SYSTEM = "oem.img"
+OF_A_PLATFORM = frozenset({"grub.cfg", "oem-release"})
+"""Files in OEM with which Flatcar makes an image one for QEMU, a cloud, ..."""
 READ_BY_ALL = ("^metadata_csum_seed", "^orphan_file")
 """Features that new versions of mke2fs turn on, and older ones of GRUB and e2fsck, as in Flatcar, refuse."""
 
 
 class OemTooSmall(DistrobuildError):
     """The files have no room in the partition OEM."""
+
+
+class MadeForAPlatform(DistrobuildError):
+    """An image whose partition OEM already holds what one platform needs."""
 
 
 class ProvisionOptions(Options):
@@ -66,13 +72,14 @@ class ProvisionStage(Stage[ProvisionOptions]):
         self.outputs = {options.file_name: "the image; sparse"}
 
     def run(self, job: Job) -> None:
-        """Write the image. Raises `NotFlatcar`, `OemTooSmall` or `ProgramFailed`."""
+        """Write the image. Raises `NotFlatcar`, `MadeForAPlatform`, `OemTooSmall` or `ProgramFailed`."""
         name = self.options.file_name
         (source,) = job.inputs["image"].glob("*.raw")
         with source.open("rb") as release, (job.output / name).open("w+b") as disk:
             table = read_table(release, name)
             oem = oem_of(table, name)
             start, size = oem.first * table.sector_size, oem.sectors * table.sector_size
+            _look_at_what_is_lost(job, release, start)
             file_system = self._write_oem(job, size)
             end = release.seek(0, io.SEEK_END)
             disk.truncate(end)
@@ -94,6 +101,21 @@ class ProvisionStage(Stage[ProvisionOptions]):
         content.chmod(0o755)
         _write_fitting(job, self.options.image, size)
         return job.work / FILE_SYSTEM
+
+
+def _look_at_what_is_lost(job: Job, release: BinaryIO, start: int) -> None:
+    """Raise `MadeForAPlatform` if OEM, which begins at byte `start`, has a platform's files; say what else it has."""
+    try:
+        there = btrfs.top_entries(release, start)
+    except btrfs.UnreadableBtrfs as error:
+        job.log(f"partition {OEM} is replaced; what it held cannot be told ({error.message})")
+        return
+    if OF_A_PLATFORM.intersection(there):
+        raise MadeForAPlatform(
+            f"the image was made for one platform, whose files in partition `{OEM}` would be lost: {', '.join(there)}",
+            hint=f"take the image for all platforms, {PUBLISHED}",
+        )
+    job.log(f"partition {OEM} is replaced; it held {', '.join(there) or 'nothing'}")
 
 
 def _write_fitting(job: Job, image: str, size: int) -> None:

@@ -15,11 +15,12 @@ from distrobuild.formats import disk_layout, gpt_read
 from distrobuild.formats.disk_layout import SECTOR
 from distrobuild.formats.flatcar_image import NotFlatcar, TruncatedImage
 from distrobuild.stages.official import FILE, OfficialOptions, OfficialStage, WrongImage
-from distrobuild.stages.provision import OemTooSmall, ProvisionOptions, ProvisionStage
+from distrobuild.stages.provision import MadeForAPlatform, OemTooSmall, ProvisionOptions, ProvisionStage
 from distrobuild.stages.signature import BadSignature
 from distrobuild.stages.stage import Job
 from tests.stages.local_archive import SigningKey
 from tests.stages.official_image import BTRFS, OLD, SMALL, differing, layout, pack, write_image
+from tests.unit.formats.disk_images import write_btrfs
 
 MakeJob = Callable[..., Job]
 MEBIBYTE = 1 << 20
@@ -66,7 +67,7 @@ def unpack(job: Job, **options: Any) -> Path:
 
 
 def provision(
-    make_job: MakeJob, tmp_path: Path, image: Path, config: bytes | None = CONFIG, name: str = "provision"
+    make_job: MakeJob, tmp_path: Path, image: Path, config: bytes | None = CONFIG, name: str = "provision", **more: Any
 ) -> Job:
     """Run the stage `provision` on an image; the job whose output has `box.raw`."""
     folders = {key: tmp_path / f"{name}-{key}" for key in ("image", "ignition")}
@@ -77,7 +78,7 @@ def provision(
         del folders["ignition"]
     else:
         (folders["ignition"] / "config.ign").write_bytes(config)
-    job = make_job(folders, name)
+    job = make_job(folders, name, **more)
     ProvisionStage(ProvisionOptions(file_name="box.raw", image="box_1", kernel_arguments=ARGUMENTS)).run(job)
     return job
 
@@ -286,6 +287,32 @@ def test_without_a_config_there_is_none_in_oem(make_job: MakeJob, tmp_path: Path
     job = provision(make_job, tmp_path, release, config=None)
     oem(job)
     assert "config.ign" not in debugfs(job, "ls -p /")
+
+
+@pytest.mark.parametrize("held", ["empty", "many"])
+def test_what_a_release_has_in_oem_is_told(make_job: MakeJob, tmp_path: Path, held: str) -> None:
+    lines: list[str] = []
+    image = image_with_btrfs(tmp_path / "release.raw", held)
+    job = provision(make_job, tmp_path, image, log=lines.append)
+    oem(job)
+    job.sandbox.run(["e2fsck", "-f", "-n", "/work/cut.img"])
+    told = "nothing" if held == "empty" else "file-1, file-10, "
+    assert any(line.startswith(f"partition OEM is replaced; it held {told}") for line in lines)
+
+
+def test_an_image_for_one_platform_is_refused_as_it_would_lose_its_files(make_job: MakeJob, tmp_path: Path) -> None:
+    image = image_with_btrfs(tmp_path / "release.raw", "platform")
+    with pytest.raises(MadeForAPlatform, match=r"lost: grub\.cfg, oem-release, sysext") as caught:
+        provision(make_job, tmp_path, image)
+    assert "flatcar_production_image.bin.bz2" in str(caught.value.hint)
+
+
+def image_with_btrfs(path: Path, name: str) -> Path:
+    """An image whose OEM is a file system of mkfs.btrfs."""
+    table = write_image(path, layout(OLD))
+    with path.open("r+b") as disk:
+        write_btrfs(name, disk, table.partition("OEM").first * SECTOR)
+    return path
 
 
 @pytest.mark.parametrize("excess", [MEBIBYTE, -64 << 10], ids=["more than the partition", "no room for the tables"])
