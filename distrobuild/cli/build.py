@@ -13,6 +13,7 @@ from distrobuild.cli.view import TerminalView, size
 from distrobuild.engine.engine import Engine, StageError
 from distrobuild.engine.events import GitHubAnnotations, JsonLines, Note, Reader, Stream
 from distrobuild.engine.outputs import Published, publish
+from distrobuild.manifest.suggestion import quoted
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.selection import Selection
 
@@ -38,8 +39,11 @@ def command(
     selection = session.select(target, dev=dev)
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(screen)), *readers)
-        emit(Note(text=f"{selection.title} {selection.manifest.version}: {target} on {selection.base_name}, "
-                       f"flavour {selection.flavour}"))  # fmt: skip
+        emit(Note(text=f"{selection.title} {selection.manifest.version}: {target}, {selection.origin}"))
+        if unused := selection.unused_keys:
+            emit(
+                Note(text=f"{quoted(unused, last=' and ')}: without effect, as this target makes no system of its own")
+            )
         plan = session.plan(selection, emit)
         if no_boot:
             plan = plan.without("boot")
@@ -50,7 +54,7 @@ def command(
             _keep_image(selection, plan, engine, output / target, error.stage, screen)
             raise
         result = publish(selection, plan, entries, output / target)
-    screen.print(f"[bold green]built[/] {result.image} ({size(result.bytes)})", highlight=False, soft_wrap=True)
+    _print_files("[bold green]built[/]", result, screen)
     _print_proofs(result, screen)
 
 
@@ -58,10 +62,16 @@ def _keep_image(selection: Selection, plan: Plan, engine: Engine, folder: Path, 
     """An image whose boot or box tests failed is still handed out, with what was seen."""
     entries = engine.finished(plan)
     left = engine.store.failed(engine.project, failed)
-    if plan.image.name in entries and left is not None:
+    if plan.image is not None and plan.image.name in entries and left is not None:
         result = publish(selection, plan, entries, folder, {failed: left / "out"})
-        screen.print(f"[bold red]not proven[/] {result.image} ({size(result.bytes)})", highlight=False, soft_wrap=True)
+        _print_files("[bold red]not proven[/]", result, screen)
         _print_proofs(result, screen)
+
+
+def _print_files(outcome: str, result: Published, screen: Console) -> None:
+    """The image, or all that was made where there is none."""
+    for path in result.files if result.image is None else (result.image,):
+        screen.print(f"{outcome} {path} ({size(path.stat().st_size)})", highlight=False, soft_wrap=True)
 
 
 def _print_proofs(result: Published, screen: Console) -> None:

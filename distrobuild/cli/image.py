@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distrobuild.cli.session import Session, console
 from distrobuild.cli.view import TerminalView
 from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Stream
+from distrobuild.errors import DistrobuildError
+from distrobuild.manifest.targets import NO_SOURCE
 from distrobuild.plan.graph import Plan
+
+
+class NothingToBoot(DistrobuildError):
+    """A target that makes no image."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,17 @@ class Image:
 
 
 def build_image(session: Session, target: str, *, dev: bool = False) -> Image:
-    """Build up to the image, without booting it."""
+    """Build up to the image, without booting it. Raises `NothingToBoot`."""
     selection = session.select(target, dev=dev)
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(console())))
         plan = session.plan(selection, emit)
+        if plan.image is None:
+            raise NothingToBoot(
+                f"target `{target}` makes no image: its source is `{NO_SOURCE}`",
+                hint=f"what it makes for other machines: `distrobuild build {target}`",
+            )
         engine = session.engine(selection, emit)
-        entries = engine.build(Plan(plan.target, (plan.image, plan.find("tools")), plan.epoch, plan.architecture))
+        entries = engine.build(replace(plan, goals=(plan.image, plan.find("tools"))))
     (path,) = entries[plan.image.name].output.iterdir()
     return Image(path, entries["tools"].output, plan, engine)

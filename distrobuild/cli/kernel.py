@@ -61,7 +61,7 @@ def _series(session: Session, kernel: str | None) -> tuple[str, str]:
 def _locked_source(session: Session, kernel: str) -> Path:
     """The kernel's source, fetched where the store lacks it."""
     targets = session.loaded.manifest.targets
-    target = next((name for name, each in targets.items() if each.kernel == kernel), None)
+    target = next((name for name, each in targets.items() if each.kernel == kernel and each.base), None)
     if target is None:
         raise DistrobuildError(f"no target boots the kernel `{kernel}`", hint="name its source by `--source`")
     selection = session.select(target)

@@ -13,6 +13,10 @@ from distrobuild.engine.boxtests import prove_image
 from distrobuild.errors import DistrobuildError
 
 
+class NothingToProve(DistrobuildError):
+    """A target whose system is not made here."""
+
+
 @click.command("test")
 @click.argument("target")
 @click.option("-k", "select", metavar="EXPRESSION", help="Only tests that match, as pytest's -k.")
@@ -31,6 +35,12 @@ from distrobuild.errors import DistrobuildError
 @project_options
 def command(session: Session, target: str, select: str | None, firmware: str | None, results: Path) -> None:
     """Boot the image of TARGET (built where needed) and run its box tests; exit 1 if one fails."""
+    selection = session.select(target)
+    if selection.kernel is None:
+        raise NothingToProve(
+            f"target `{target}` has no system of its own that box tests could prove",
+            hint=f"`distrobuild boot {target}` starts its image, if it has one",
+        )
     image = build_image(session, target)
     boots = [node.name for node in image.plan if node.stage.kind == "boot"]
     if not boots:

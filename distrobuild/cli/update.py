@@ -36,6 +36,11 @@ def command(session: Session, target: str, jobs: int | None, output: Path | None
             f"target `{target}` has no image that a machine updates from",
             hint="machines installed from a live medium are updated by apt",
         )
+    if selection.kernel is None:
+        raise NothingToUpdate(
+            f"target `{target}` makes no `/usr` that a machine could be brought to",
+            hint="Flatcar updates itself; `sysext.updates` is where machines find newer versions of the extension",
+        )
     folder = output or Path("out") / target / "update"
     screen = console()
     with contextlib.ExitStack() as stack:

@@ -97,7 +97,8 @@ class Engine:
 
     def _input(self, value: Node | Tree, keyed: Mapping[str, Keyed]) -> Path:
         if isinstance(value, Tree):
-            return value.path if value.secret else snapshot(value.path, self.store.root / "sources")
+            in_place = value.secret or value.large
+            return value.path if in_place else snapshot(value.path, self.store.root / "sources")
         entry = self.store.find(keyed[value.name].key)
         if entry is None:
             raise DistrobuildError(f"the output of {value.name} is not in the store")

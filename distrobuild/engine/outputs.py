@@ -23,10 +23,10 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class Published:
-    """What a build gave: the image, its size in bytes, one line for each boot that proved it."""
+    """What a build gave: the image if there is one, every file, one line for each boot that proved it."""
 
-    image: Path
-    bytes: int
+    image: Path | None
+    files: tuple[Path, ...]
     proofs: tuple[str, ...]
 
 
@@ -43,15 +43,14 @@ def publish(
     """
     with _replacing(folder) as staged:
         boots = {name: entry for name, entry in entries.items() if name.startswith("boot/")}
-        sums = _place(entries["repository"], staged, "*")
-        sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
-        sums |= _place(entries["install"], staged, "packages.json")
-        beside = {"sysext": "sysext", "ignition": "ignition", "update": f"update/{selection.manifest.version}"}
-        for name, stage in beside.items():
+        sums: dict[Path, str] = {}
+        images: dict[Path, str] = {}
+        for stage, place, pattern in _places(selection):
             if stage in entries:
-                sums |= _place(entries[stage], staged / name, "*")
-        images = _place(entries[plan.image.name], staged, "*")
-        sums |= images
+                sums |= _place(entries[stage], staged / place, pattern)
+        if plan.image is not None:
+            images = _place(entries[plan.image.name], staged, "*")
+            sums |= images
         for name, entry in boots.items():
             sums |= _place(entry, staged / name, "*")
         for name, left in (failed_boots or {}).items():
@@ -60,8 +59,21 @@ def publish(
         report = _report(selection, plan, entries, results)
         (staged / "build.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         (staged / SUMS).write_text(checksums(staged, sums), encoding="utf-8")
-    image = folder / next(iter(images)).name
-    return Published(image, image.stat().st_size, tuple(_proof(name, place) for name, place in results.items()))
+    image = folder / next(iter(images)).name if images else None
+    files = tuple(folder / path.relative_to(staged) for path in sums)
+    return Published(image, files, tuple(_proof(name, place) for name, place in results.items()))
+
+
+def _places(selection: Selection) -> list[tuple[str, str, str]]:
+    """Stage, folder of the results and pattern of its files, for all that stands beside an image where it was made."""
+    return [
+        ("repository", ".", "*"),
+        ("kernel", "kernel", "debs/*.deb"),
+        ("install", ".", "packages.json"),
+        ("sysext", "sysext", "*"),
+        ("ignition", "ignition", "*"),
+        (f"update/{selection.manifest.version}", "update", "*"),
+    ]
 
 
 def publish_output(entry: Entry, folder: Path) -> None:
@@ -120,13 +132,15 @@ def _link(source: os.PathLike[str] | str, target: os.PathLike[str] | str) -> Non
 def _report(
     selection: Selection, plan: Plan, entries: Mapping[str, Entry], boots: Mapping[str, Path]
 ) -> dict[str, Any]:
+    made_of = {"base": selection.base_name, "flavour": selection.flavour}
+    if selection.kernel is None:
+        made_of = {"made_of": selection.origin}
     return {
         "distrobuild": __version__,
         "name": selection.manifest.name,
         "version": selection.manifest.version,
         "target": selection.name,
-        "base": selection.base_name,
-        "flavour": selection.flavour,
+        **made_of,
         "architecture": selection.architecture,
         "epoch": plan.epoch,
         "stages": {name: _stage(entry) for name, entry in entries.items()},

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 COPY_SIZE = 1 << 20
+BLOCK = 4096
+ZEROS = bytes(BLOCK)
 
 
 def data_extents(file: BinaryIO) -> Iterator[tuple[int, int]]:
@@ -22,6 +24,33 @@ def data_extents(file: BinaryIO) -> Iterator[tuple[int, int]]:
             raise
         end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
         yield start, end - start
+
+
+def write_with_holes(pieces: Iterable[bytes], target: BinaryIO) -> None:
+    """Write the pieces one after another into an empty file, and leave a hole for each block of zeros.
+
+    Blocks are counted from the beginning of a piece: pieces of whole blocks give the most holes.
+    """
+    end = 0
+    for piece in pieces:
+        if piece.count(0) < len(piece):
+            for start in range(0, len(piece), BLOCK):
+                block = piece[start : start + BLOCK]
+                if block != ZEROS[: len(block)]:
+                    target.seek(end + start)
+                    target.write(block)
+        end += len(piece)
+    target.truncate(end)
+
+
+def copy_part(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:
+    """Copy the data of `source` from byte `start` up to `end` to the same place of `target`, which must be empty."""
+    for first, length in data_extents(source):
+        position, last = max(first, start), min(first + length, end)
+        while position < last:
+            source.seek(position)
+            target.seek(position)
+            position += target.write(source.read(min(COPY_SIZE, last - position)))
 
 
 def copy_into(source: BinaryIO, target: BinaryIO, offset: int) -> None:

@@ -66,7 +66,8 @@ def _inside_named(key: Key) -> Iterator[str]:
 def _inside_forms(key: Key) -> Iterator[str]:
     for form in key.forms:
         yield from ("", f"  one form: {form.outline}", *_paragraph(form.meaning, indent="    "))
-        yield from _list(form.children.values())
+        if form.children:
+            yield from _list(form.children.values())
 
 
 def _list(children: Iterable[Key]) -> Iterator[str]:

@@ -81,7 +81,9 @@ class Key:
 
     @property
     def outline(self) -> str:
-        """What at least is written of a mapping: `{git: ..., commit: ...}`."""
+        """What at least is written: `{git: ..., commit: ...}` of a mapping, else the only value there is."""
+        if "const" in self.value:
+            return str(self.value["const"])
         return "{" + ", ".join(f"{name}: ..." for name, child in self.children.items() if child.required) + "}"
 
     @property

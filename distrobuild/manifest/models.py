@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from distrobuild.manifest.targets import Target
+from distrobuild.manifest.targets import Target, form_by_key
 from distrobuild.manifest.values import (
     ARCHIVE_ADDRESS,
     COMMIT,
@@ -64,19 +64,18 @@ class FolderSource(Model):
     """Path of the tree, absolute or relative to the manifest."""
 
 
-SOURCE_FORMS = {"apt": AptSource, "kernel.org": KernelOrgSource, "git": GitSource, "folder": FolderSource}
+SOURCE_FORMS: dict[str, type[Model]] = {
+    "apt": AptSource,
+    "kernel.org": KernelOrgSource,
+    "git": GitSource,
+    "folder": FolderSource,
+}
 """The forms of a kernel's source, by the key that tells them apart."""
 
 
 def source_form(source: object) -> str | None:
-    """Name of the class that `source` is written for, or None when it has no form's key or those of two.
-
-    Without it, pydantic would try every form and report the mistakes of all of them.
-    """
-    if isinstance(source, dict):
-        forms = [form.__name__ for key, form in SOURCE_FORMS.items() if key in source]
-        return forms[0] if len(forms) == 1 else None
-    return type(source).__name__
+    """Which form of a kernel's source `source` is written in; None where that cannot be told."""
+    return form_by_key(source, SOURCE_FORMS)
 
 
 Source = Annotated[

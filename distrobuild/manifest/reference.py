@@ -80,7 +80,9 @@ def _section(key: Key) -> Iterator[str]:
     if not key.forms:
         yield from ("", *_table(key))
     for form in key.forms:
-        yield from ("", f"### `{form.outline}`", "", form.meaning, "", *_table(form))
+        yield from ("", f"### `{form.outline}`", "", form.meaning)
+        if form.children:
+            yield from ("", *_table(form))
 
 
 def _table(key: Key) -> Iterator[str]:

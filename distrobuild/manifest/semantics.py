@@ -12,11 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from distrobuild.errors import InvalidInput, Location, Problem
-from distrobuild.manifest import suggestion
+from distrobuild.manifest import keys, suggestion
 from distrobuild.manifest.base import suite_problem
 from distrobuild.manifest.package import DESCRIPTION, load_package
 from distrobuild.manifest.project import Project, Text
+from distrobuild.manifest.targets import FLATCAR_SOURCES, NO_SOURCE
 from distrobuild.manifest.values import DEFAULT_FLAVOUR, DistributionName
+from distrobuild.manifest.yaml_positions import key_location
 
 Check: TypeAlias = Callable[[Project], Iterable[Problem]]
 
@@ -109,13 +111,60 @@ def folders_and_files_exist(project: Project) -> Iterator[Problem]:
 
 @check
 def signature_comes_with_a_keyring(project: Project) -> Iterator[Problem]:
-    for value in project.texts(*SIGNATURE_FILES):
+    beside = [value for image in _sources(project, "official") for value in _signature_files(project, image)]
+    for value in (*project.texts(*SIGNATURE_FILES), *beside):
         named = value.path[-1]
         other = "keyring" if named == "signature" else "signature"
         if not project.has(*value.path[:-1], other):
             yield value.problem(
                 f"`{value.key}`: there is no `{other}` beside it", "a signature is checked against keys"
             )
+
+
+def _sources(project: Project, form: str) -> Iterator[Text]:
+    """What tells the form of each target's source that is written in this form, and in no other."""
+    for value in project.texts(f"targets.*.source.{form}"):
+        if not any(project.has(*value.path[:-1], other) for other in FLATCAR_SOURCES if other != form):
+            yield value
+
+
+def _signature_files(project: Project, image: Text) -> Iterator[Text]:
+    for name in ("signature", "keyring"):
+        if value := project.text(*image.path[:-1], name):
+            yield value
+
+
+@check
+def official_image_is_there_and_vouched_for(project: Project) -> Iterator[Problem]:
+    for image in _sources(project, "official"):
+        for value in (image, *_signature_files(project, image)):
+            yield from project.absent(value, "file", Path.is_file)
+        if not any(project.has(*image.path[:-1], name) for name in ("sha256", "signature")):
+            hint = "write its `sha256`, or `signature` and `keyring`"
+            yield image.problem(f"`{image.key}`: nothing says that `{image.text}` is what Flatcar released", hint)
+
+
+@check
+def target_of_packages_has_a_kernel(project: Project) -> Iterator[Problem]:
+    for value in _sources(project, "debian"):
+        kernel = (*value.path[:-2], "kernel")
+        if not project.has(*kernel):
+            location = key_location(project.tree, kernel)
+            yield Problem(location, f"`{keys.dotted(kernel)}` is missing", "it names which of `kernels` boots")
+
+
+@check
+def target_without_an_own_system_makes_something(project: Project) -> Iterator[Problem]:
+    sources = [value for value in project.texts("targets.*.source") if value.text == NO_SOURCE]
+    for value in sources:
+        target = value.path[:-1]
+        if not any(project.has(*target, name) for name in ("sysext", "ignition")):
+            yield value.problem(f"`{keys.dotted(target)}` would make nothing", "write `sysext`, `ignition` or both")
+    for image in _sources(project, "official"):
+        target = image.path[:-2]
+        if not any(project.has(*target, name) for name in ("ignition", "kernel_arguments")):
+            message = f"`{keys.dotted(target)}` would leave the image as it is"
+            yield image.problem(message, "write `ignition`, `kernel_arguments` or both")
 
 
 @check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
@@ -10,6 +11,7 @@ from distrobuild.manifest.values import (
     ABSOLUTE_PATH,
     ARCHIVE_ADDRESS,
     DEFAULT_FLAVOUR,
+    KERNEL_ARGUMENT,
     LOCALE,
     PUBLIC_KEY,
     TIMESTAMP,
@@ -18,6 +20,7 @@ from distrobuild.manifest.values import (
     Model,
     Name,
     ProjectPath,
+    Sha256,
 )
 
 
@@ -90,10 +93,8 @@ class FlavourContents(Contents):
 
 
 class SystemTarget(Contents):
-    """What every kind of target has: a kernel, and what the system is called and holds."""
+    """What every kind of target has: what the system is called and holds."""
 
-    kernel: Name
-    """Which of `kernels` boots."""
     flavour: Name = DEFAULT_FLAVOUR
     """Flavour of the kernel and of the contents; `--flavour` overrides it."""
     flavours: dict[Name, FlavourContents] = Field(default_factory=dict)
@@ -115,6 +116,8 @@ class UbuntuTarget(SystemTarget):
 
     base: Base
     """The archive that the packages come from; `--base` overrides it."""
+    kernel: Name
+    """Which of `kernels` boots; needed where a system is made of packages."""
     outputs: tuple[Literal["iso"], ...] = ("iso",)
     """Image formats to make."""
 
@@ -130,6 +133,55 @@ class DebianSource(Model):
     """OpenPGP keyring file that signs the archive."""
     snapshot: str | None = Field(default=None, pattern=TIMESTAMP)
     """Timestamp of a snapshot archive."""
+
+
+class OfficialSource(Model):
+    """A release image of Flatcar, of which only the partition OEM is written anew."""
+
+    official: str
+    """Path of the image: `flatcar_production_image.bin.bz2` as it is published, or unpacked."""
+    sha256: Sha256 | None = None
+    """Digest of that file. It or a signature must vouch for the image."""
+    signature: str | None = None
+    """File with the detached signature of that file (`flatcar_production_image.bin.bz2.sig`)."""
+    keyring: str | None = None
+    """File with the public keys whose signature counts, armoured or not; named together with `signature`."""
+    level: Literal["provision"] = "provision"
+    """What is changed. `provision`: only what sets the machine up. `/usr`, its hash tree, the kernel and the boot
+    loader stay as they are, so that official updates and Secure Boot go on working."""
+
+
+NO_SOURCE = "none"
+FLATCAR_SOURCES: dict[str, type[Model]] = {"debian": DebianSource, "official": OfficialSource}
+"""The forms of a source that are mappings, by the key that tells them apart."""
+
+
+def form_by_key(value: object, forms: Mapping[str, type[Model]]) -> str | None:
+    """Name of the class that `value` is written for, or None when it has no form's key or those of two.
+
+    Without it, pydantic would try every form and report the mistakes of all of them.
+    """
+    if isinstance(value, dict):
+        present = [form.__name__ for key, form in forms.items() if key in value]
+        return present[0] if len(present) == 1 else None
+    return type(value).__name__
+
+
+def flatcar_source_form(source: object) -> str | None:
+    """Which form of a source `source` is written in; None where that cannot be told."""
+    return NO_SOURCE if source == NO_SOURCE else form_by_key(source, FLATCAR_SOURCES)
+
+
+FlatcarSource = Annotated[
+    Annotated[
+        Literal["none"],
+        Tag(NO_SOURCE),
+        Field(description="No image at all: only what runs on somebody else's Flatcar."),
+    ]
+    | Annotated[DebianSource, Tag("DebianSource")]
+    | Annotated[OfficialSource, Tag("OfficialSource")],
+    Discriminator(flatcar_source_form),
+]
 
 
 class Sysext(Model):
@@ -155,24 +207,35 @@ class Update(Model):
     """Folder (`https://`, `file:///`) in which a machine looks for newer versions: a copy of `out/TARGET/update`."""
 
 
+OF_A_SYSTEM = (*Contents.model_fields, "kernel", "flavour", "flavours", "overlay", "locale", "timezone", "layout")
+"""Keys that only a system has which is made here."""
+
+
 class FlatcarTarget(SystemTarget):
     """A disk image with a read-only, verified `/usr` in two slots, set up by Ignition at its first boot."""
 
-    source: DebianSource
-    """Where `/usr` comes from."""
+    source: FlatcarSource
+    """Where `/usr` comes from: packages of Debian, a release of Flatcar, or nowhere (`none`: there is no image)."""
+    kernel: Name | None = None
+    """Which of `kernels` boots; needed where a system is made of packages."""
+    kernel_arguments: tuple[Annotated[str, StringConstraints(pattern=KERNEL_ARGUMENT)], ...] = ()
+    """Words added to the command line of the kernel. Under Secure Boot, a release of Flatcar leaves them out."""
     layout: Literal["flatcar", "systemd"] = "flatcar"
     """Partitions as Flatcar has them, or as systemd finds and updates them by itself."""
     sysext: Sysext | None = None
     """A system extension to make beside the image."""
     ignition: ProjectPath | None = None
-    """Butane file that the image is booted with when it is tested."""
+    """Butane file of what sets a machine up at its first boot: in the box tests, and where a release of Flatcar is the
+    source, whose image carries the config."""
     update: Update = Update()
     """How machines come to newer versions, with `layout: flatcar`."""
 
     @property
-    def base(self) -> Base:
-        """The archive of `source`, as `--base` would name it."""
+    def base(self) -> Base | None:
+        """The archive of `source`, as `--base` would name it; None where no archive makes the system."""
         source = self.source
+        if not isinstance(source, DebianSource):
+            return None
         return Base(
             distribution=DistributionName.DEBIAN,
             suite=source.debian,
@@ -180,6 +243,13 @@ class FlatcarTarget(SystemTarget):
             keyring=source.keyring,
             snapshot=source.snapshot,
         )
+
+    @property
+    def unused_keys(self) -> tuple[str, ...]:
+        """Keys that are written, but say nothing where `source` is, in the order of the alphabet."""
+        unused = () if isinstance(self.source, DebianSource) else OF_A_SYSTEM
+        unused += ("kernel_arguments",) if self.source == NO_SOURCE else ()
+        return tuple(sorted(self.model_fields_set.intersection(unused)))
 
 
 def target_form(target: object) -> str:

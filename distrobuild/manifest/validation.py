@@ -108,9 +108,11 @@ class Mistake:
 
     def _no_form(self) -> Problem:
         """None of the keys that tell the forms of a value apart is there, or those of two forms are."""
+        if self.key is not None and isinstance(self.node, YamlScalar) and isinstance(self.node.value, str):
+            return self._no_word(self.key)
         if self.key is None or not isinstance(self.node, YamlMapping):
             return self._wrong_type()
-        telling = [next(name for name, child in form.children.items() if child.required) for form in self.key.forms]
+        telling = [name for form in self.key.forms for name in _telling(form)]
         location = value_location(self.root, self.path)
         present = [name for name in telling if name in self.node.entries]
         if present:
@@ -124,6 +126,17 @@ class Mistake:
         forms = [form.outline for form in self.key.forms]
         message = f"`{self.name}` needs one of {suggestion.quoted(telling, last=' or ')}"
         return Problem(location, message, "write " + " or ".join(forms))
+
+    def _no_word(self, key: Key) -> Problem:
+        """A word where words and mappings can stand, but another one."""
+        words = [form.outline for form in key.forms if "const" in form.value]
+        if not words:
+            return self._wrong_type()
+        guess = suggestion.nearest(self.text, words)
+        forms = " or ".join(form.outline for form in key.forms)
+        return self._at_value(
+            f"`{self.name}` cannot be `{self.text}`", f"did you mean `{guess}`?" if guess else f"write {forms}"
+        )
 
     def _not_one_of(self) -> Problem:
         schema = self.key.value if self.key is not None else {}
@@ -208,10 +221,15 @@ def _mistake(model: Key, root: YamlNode, detail: ErrorDetails) -> Mistake:
     return Mistake(kind, tuple(path), form, model, key, root, node, detail.get("ctx", {}), detail["msg"])
 
 
+def _telling(form: Key) -> list[str]:
+    """The key by which the form of a mapping is known; none for a form that is a word."""
+    return [name for name, child in form.children.items() if child.required][:1]
+
+
 def _form(key: Key, step: str | int) -> Key | None:
     """The form that a union member's name in a path stands for; None for an ordinary key."""
     for form in key.forms:
-        if form.value.get("title") == step:
+        if step in (form.value.get("title"), form.value.get("const")):
             return form
     if isinstance(step, str) and step.startswith("dict["):
         return next((form for form in key.forms if form.named is not None), None)

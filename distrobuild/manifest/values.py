@@ -26,6 +26,7 @@ ABSOLUTE_PATH = r"^/\S*$"
 CONFIG_TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.-]*config$"
 MAINTAINER = r"^[^<>]+ <[^<>@\s]+@[^<>@\s]+>$"
 ACCOUNT = r"^[a-z_][a-z0-9_-]*$"
+KERNEL_ARGUMENT = r"^[!#%&(-\[\]-_a-~]+$"
 LOCALE = r"^[A-Za-z]+(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?$"
 
 MEANINGS = {
@@ -40,6 +41,7 @@ MEANINGS = {
     CONFIG_TARGET: ("a configuration target", "a make target such as `x86_64_defconfig` or `allnoconfig`"),
     MAINTAINER: ("a name with an address", "`Name <mail@host>`"),
     ACCOUNT: ("an account name", "lower-case letters, digits, `_` and `-`, not beginning with a digit"),
+    KERNEL_ARGUMENT: ("a word of a kernel command line", "printable ASCII without spaces, quotes, `$` and `\\`"),
     LOCALE: ("a locale", "such as `C.UTF-8` or `de_DE.UTF-8`"),
     ABSOLUTE_PATH: ("an absolute path", "it begins with `/`"),
     TIMESTAMP: ("a timestamp", "such as `20260101T000000Z`"),

@@ -12,11 +12,13 @@ from distrobuild.plan.selection import Selection
 
 def check_sources(selection: Selection) -> None:
     """Read every source file that a stage would read later. Raises `InvalidInput` with all mistakes of all of them."""
-    kernel = selection.kernel
+    kernel, flavour = selection.kernel, selection.kernel_flavour
+    if kernel is None or flavour is None:
+        return
     problems: list[Problem] = []
     if kernel.patches is not None:
         problems += check_series(selection.root / kernel.patches, Path(kernel.patches))
-    for fragment in (*kernel.config, *selection.kernel_flavour.config):
+    for fragment in (*kernel.config, *flavour.config):
         try:
             read_fragment(selection.root / fragment, Path(fragment))
         except InvalidInput as error:

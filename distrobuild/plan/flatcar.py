@@ -9,16 +9,12 @@ from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
 from distrobuild.formats import disk_layout
 from distrobuild.formats.disk_layout import DiskLayout, PlannedPartition
-from distrobuild.manifest.package import load_package
-from distrobuild.manifest.targets import FlatcarTarget
+from distrobuild.plan.flatcar_parts import FlatcarParts
 from distrobuild.plan.graph import Input, Node
-from distrobuild.plan.parts import Parts
 from distrobuild.stages.disk import DiskOptions, DiskStage
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
-from distrobuild.stages.ignition import Facts, IgnitionOptions, IgnitionStage, Person
 from distrobuild.stages.payload import PayloadOptions, PayloadStage
-from distrobuild.stages.sysext import SysextOptions, SysextStage
 from distrobuild.stages.uki import UkiOptions, UkiStage
 from distrobuild.stages.update import UpdateOptions, UpdateStage
 from distrobuild.stages.update_key import UpdateKeyOptions, UpdateKeyStage
@@ -64,20 +60,8 @@ class System:
     uki: Node
 
 
-class Flatcar(Parts):
-    """The nodes of one selection of this kind."""
-
-    @property
-    def target(self) -> FlatcarTarget:
-        """The target's keys."""
-        target = self.selection.target
-        assert isinstance(target, FlatcarTarget)
-        return target
-
-    @property
-    def identity(self) -> str:
-        """What GUIDs, salts and serial numbers of this image are made of."""
-        return f"{self.manifest.name}_{self.manifest.version}"
+class Flatcar(FlatcarParts):
+    """The nodes of one selection whose `/usr` is made of packages."""
 
     @cached_property
     def layout(self) -> DiskLayout:
@@ -132,55 +116,11 @@ class Flatcar(Parts):
         """What a machine of layout `flatcar` updates itself with."""
         return Node("updater", UpdaterStage(UpdaterOptions()), {"key": self.update_key}, self.tools)
 
-    @cached_property
-    def sysext(self) -> Node | None:
-        """Packages for machines that have another image."""
-        wanted = self.target.sysext
-        if wanted is None:
-            return None
-        described = (load_package(self.selection.root / "packages" / name) for name in wanted.packages)
-        options = SysextOptions(
-            name=self.manifest.name,
-            version=self.manifest.version,
-            architecture=self.selection.architecture,
-            fits=wanted.fits,
-            format=wanted.format,
-            enable=tuple(unit for package in described for unit in package.enable),
-            updates=wanted.updates,
-        )
-        inputs = {f"debs/{name}": self.deb(name) for name in wanted.packages}
-        return Node("sysext", SysextStage(options), inputs, self.tools)
-
-    @cached_property
-    def ignition(self) -> Node | None:
-        """What sets the machine of the box tests up."""
-        if self.target.ignition is None:
-            return None
-        inputs: dict[str, Input] = {"butane": self.tree(self.target.ignition)}
-        if self.sysext is not None:
-            inputs["files"] = self.sysext
-        options = IgnitionOptions(source=self.target.ignition, facts=self._facts())
-        return Node("ignition", IgnitionStage(options), inputs)
-
-    def _facts(self) -> Facts:
-        target = self.target
-        extension = self.sysext.stage if self.sysext else None
-        return Facts(
-            name=self.manifest.name,
-            title=self.selection.title,
-            version=self.manifest.version,
-            hostname=target.hostname or self.manifest.name,
-            users=tuple(Person(**user.model_dump()) for user in target.users),
-            sysext=extension.options.file_name if isinstance(extension, SysextStage) else None,
-            updates=target.update.address,
-        )
-
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""
-        beside = {} if self.ignition is None else {"ignition": self.ignition}
-        beside |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
-        also = [node for node in (self.sysext, self.update) if node is not None]
-        return (*self.boots(self.image, BOOTS, beside), *also)
+        inputs = {} if self.ignition is None else {"ignition": self.ignition}
+        inputs |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
+        return (*self.boots(self.image, BOOTS, inputs), *self.beside, self.update)
 
     @property
     def _later(self) -> list[str]:
@@ -202,7 +142,7 @@ class Flatcar(Parts):
         hashed = VerityOptions(image=identity, room=room, together=together)
         squashfs = self.squashfs(f"squashfs/usr{suffix}", usr, "usr.tar")
         verity = Node(f"verity{suffix}", VerityStage(hashed), {"filesystem": squashfs})
-        command_line = (*COMMAND_LINE, *FIND_USR[self.target.layout])
+        command_line = (*COMMAND_LINE, *FIND_USR[self.target.layout], *self.target.kernel_arguments)
         inputs = {"install": self.install, "kernel": self.kernel, "usr": usr, "verity": verity}
         uki = Node(f"uki{suffix}", UkiStage(UkiOptions(command_line=command_line)), inputs, self.tools)
         return System(usr, verity, uki)

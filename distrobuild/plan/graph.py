@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,12 +15,14 @@ from distrobuild.stages.stage import Stage
 class Tree:
     """A file or folder that the user wrote. `name` is how messages call it (its path in the project).
 
-    A `secret` counts in the key by its digest, but no copy of it is ever made in the store.
+    A `secret` counts in the key by its digest, but no copy of it is ever made in the store. Nor is one of what is
+    `large`: the stage that reads it must see to it that it is what the key says.
     """
 
     path: Path
     name: str
     secret: bool = False
+    large: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +56,16 @@ Input: TypeAlias = Node | Tree
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that leads to `goals`. `epoch` is the fixed clock (seconds), `architecture` Debian's word for it."""
+    """Everything that leads to `goals`. `epoch` is the fixed clock (seconds), `architecture` Debian's word for it.
+
+    `image` is the node whose output is the image, if the target has one.
+    """
 
     target: str
     goals: tuple[Node, ...]
     epoch: int
     architecture: str
-
-    @property
-    def image(self) -> Node:
-        """The node whose output is the image: what the goals boot, or the goal itself where nothing is booted."""
-        booted = (goal.inputs.get("image") for goal in self.goals)
-        return next((node for node in booted if isinstance(node, Node)), self.goals[0])
+    image: Node | None = None
 
     def __iter__(self) -> Iterator[Node]:
         """Every node once, inputs before the stages that read them."""
@@ -77,7 +77,7 @@ class Plan:
         for goal in self.goals:
             ends = [goal] if goal.stage.kind != kind else [node for node in goal.needs if node is not goal.tools]
             goals += [node for node in ends if node not in goals]
-        return Plan(self.target, tuple(goals), self.epoch, self.architecture)
+        return replace(self, goals=tuple(goals))
 
     def find(self, name: str) -> Node:
         """The node called `name`; a name that only one node begins with will do."""

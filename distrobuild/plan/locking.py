@@ -53,6 +53,8 @@ def wanted_sections(selection: Selection) -> dict[str, Wanted]:
     )
     programs = tuple(sorted({*PROGRAMS, *tools.packages}))
     sections = {TOOLS: Wanted(debian.model_copy(update={"install": programs}), tools.keyring)}
+    if selection.kernel is None:
+        return sections
     source = selection.kernel.source
     if isinstance(source, AptSource):
         only = {"install": (source.apt,), "dependencies": False}

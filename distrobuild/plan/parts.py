@@ -10,7 +10,7 @@ from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
 from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock
-from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource
+from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource, Source
 from distrobuild.manifest.targets import FlatcarTarget, Tests
 from distrobuild.plan.graph import Input, Node, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
@@ -51,14 +51,18 @@ class Parts:
 
     @cached_property
     def kernel(self) -> Node:
-        chosen, flavour = self.selection.kernel, self.selection.kernel_flavour
+        name, chosen, flavour = self.selection.target.kernel, self.selection.kernel, self.selection.kernel_flavour
+        # Whoever asks makes a system.
+        assert name is not None
+        assert chosen is not None
+        assert flavour is not None
         fragments = (*chosen.config, *flavour.config)
-        inputs: dict[str, Input] = {"source": self._kernel_source()}
+        inputs: dict[str, Input] = {"source": self._kernel_source(chosen.source)}
         inputs |= {fragment_input(path): self.tree(path) for path in fragments}
         if chosen.patches is not None:
             inputs["patches"] = self.tree(chosen.patches)
         options = KernelOptions(
-            name=self.selection.target.kernel,
+            name=name,
             distribution=self.manifest.name,
             version=self.manifest.version,
             flavour=self.selection.flavour,
@@ -192,8 +196,7 @@ class Parts:
         )
         return Node(f"deb/{name}", DebStage(options), {"package": self.tree(f"packages/{name}")}, self.tools)
 
-    def _kernel_source(self) -> Input:
-        source = self.selection.kernel.source
+    def _kernel_source(self, source: Source) -> Input:
         if isinstance(source, AptSource):
             return self.fetch("kernel", kernel_section(self.selection))
         if isinstance(source, GitSource):
@@ -223,6 +226,6 @@ class Parts:
         addresses = {package.sha256: package.url for package in packages}
         return Node(f"fetch/{name}", FetchStage(FetchOptions(files=files), addresses))
 
-    def tree(self, path: str, *, secret: bool = False) -> Tree:
+    def tree(self, path: str, *, secret: bool = False, large: bool = False) -> Tree:
         """A source of the project, by its path relative to the manifest."""
-        return Tree((self.selection.root / Path(path).expanduser()).absolute(), path, secret)
+        return Tree((self.selection.root / Path(path).expanduser()).absolute(), path, secret, large)

@@ -11,8 +11,8 @@ from distrobuild.formats.accounts import ADMINISTRATORS
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import HostBase, parse_base
 from distrobuild.manifest.distributions import DISTRIBUTIONS, locale_packages
-from distrobuild.manifest.models import Kernel, KernelFlavour, Manifest
-from distrobuild.manifest.targets import Base, Contents, FlatcarTarget, UbuntuTarget
+from distrobuild.manifest.models import Kernel, KernelFlavour, Manifest, Tools
+from distrobuild.manifest.targets import NO_SOURCE, Base, Contents, FlatcarTarget, OfficialSource, UbuntuTarget
 from distrobuild.manifest.values import DistributionName
 
 OS_RELEASE = Path("/etc/os-release")
@@ -29,7 +29,9 @@ class UnknownChoice(DistrobuildError):
 class Selection:
     """One target on one base in one flavour; `contents` has the flavour's own values where it has any.
 
-    `root` is the folder of the manifest, which its paths are relative to; `dev` adds a login on the consoles.
+    `root` is the folder of the manifest, which its paths are relative to; `dev` adds a login on the consoles. Where the
+    target makes no system of its own, there is no kernel, and `base` is where the tools root comes from: the project's
+    packages are built with that.
     """
 
     manifest: Manifest
@@ -39,8 +41,8 @@ class Selection:
     base: Base
     flavour: str
     contents: Contents
-    kernel: Kernel
-    kernel_flavour: KernelFlavour
+    kernel: Kernel | None
+    kernel_flavour: KernelFlavour | None
     dev: bool = False
 
     @property
@@ -52,6 +54,19 @@ class Selection:
     def base_name(self) -> str:
         """`debian:trixie`."""
         return f"{self.base.distribution}:{self.base.suite}"
+
+    @property
+    def origin(self) -> str:
+        """What the image is made of, for people: `debian:trixie, flavour server`, `flatcar.bin.bz2`, `no image`."""
+        source = self.target.source if isinstance(self.target, FlatcarTarget) else None
+        if isinstance(source, OfficialSource):
+            return Path(source.official).name
+        return "no image" if source == NO_SOURCE else f"{self.base_name}, flavour {self.flavour}"
+
+    @property
+    def unused_keys(self) -> tuple[str, ...]:
+        """Keys of the target that are written, but have no effect."""
+        return self.target.unused_keys if isinstance(self.target, FlatcarTarget) else ()
 
     @property
     def archive_packages(self) -> frozenset[str]:
@@ -89,25 +104,20 @@ def select(
             hint=suggestion.hint(target, manifest.targets, otherwise="there is"),
         )
     chosen = manifest.targets[target]
-    kernel = manifest.kernels[chosen.kernel]
     name = flavour or chosen.flavour
+    contents = _contents(chosen, name)
+    if chosen.base is None:
+        return Selection(manifest, root, target, chosen, _base_of(manifest.tools), name, contents, None, None, dev)
+    assert chosen.kernel is not None  # a check of the manifest
+    kernel = manifest.kernels[chosen.kernel]
     if name not in kernel.flavours:
         raise UnknownChoice(
             f"kernel {chosen.kernel} has no flavour `{name}`",
             hint=suggestion.hint(name, kernel.flavours, otherwise="there is"),
         )
-    return Selection(
-        manifest,
-        root,
-        target,
-        chosen,
-        chosen_base(base, chosen.base),
-        name,
-        _contents(chosen, name),
-        kernel,
-        kernel.flavours[name],
-        dev,
-    )
+    its_flavour = kernel.flavours[name]
+    made_of = chosen_base(base, chosen.base)
+    return Selection(manifest, root, target, chosen, made_of, name, contents, kernel, its_flavour, dev)
 
 
 def host_base() -> Base:
@@ -121,6 +131,17 @@ def host_base() -> Base:
     raise UnknownChoice(
         f"this machine runs {facts.get('PRETTY_NAME', 'an unknown distribution')}, whose archive can be no base",
         hint="name one: `--base debian:trixie` or `--base ubuntu:noble`",
+    )
+
+
+def _base_of(tools: Tools) -> Base:
+    """The archive of the tools root as a base."""
+    return Base(
+        distribution=DistributionName.DEBIAN,
+        suite=tools.suite,
+        mirror=tools.mirror,
+        keyring=tools.keyring,
+        snapshot=tools.snapshot,
     )
 
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from distrobuild.manifest.lock import Lock
-from distrobuild.manifest.targets import FlatcarTarget
+from distrobuild.manifest.targets import DebianSource, FlatcarTarget, OfficialSource
 from distrobuild.plan.flatcar import Flatcar
+from distrobuild.plan.flatcar_parts import FlatcarParts
 from distrobuild.plan.graph import Plan
+from distrobuild.plan.official import OfficialFlatcar
 from distrobuild.plan.selection import Selection
 from distrobuild.plan.ubuntu import Ubuntu
 
 
 def plan_target(selection: Selection, lock: Lock) -> Plan:
     """The plan of a selection whose sections the lock all holds."""
-    kind = Flatcar if isinstance(selection.target, FlatcarTarget) else Ubuntu
-    return Plan(selection.name, kind(selection, lock).goals(), selection.manifest.epoch, selection.architecture)
+    parts = _parts(selection)(selection, lock)
+    return Plan(selection.name, parts.goals(), selection.manifest.epoch, selection.architecture, parts.image)
+
+
+def _parts(selection: Selection) -> type[Ubuntu | FlatcarParts]:
+    """Where the nodes of this kind of target come from."""
+    target = selection.target
+    if not isinstance(target, FlatcarTarget):
+        return Ubuntu
+    if isinstance(target.source, OfficialSource):
+        return OfficialFlatcar
+    return Flatcar if isinstance(target.source, DebianSource) else FlatcarParts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from distrobuild.formats.disk_layout import derived_guid
+from distrobuild.stages.ext4_file_system import CONTENT, write_ext4
 from distrobuild.stages.stage import Job, Options, Stage
 
 FILE = "filesystem.img"
@@ -33,11 +33,6 @@ class Ext4Stage(Stage[Ext4Options]):
     def run(self, job: Job) -> None:
         """Write. Raises `ProgramFailed`."""
         options = self.options
-        for folder in options.folders:
-            (job.work / "content" / folder).mkdir(parents=True)
-        (job.work / "content").mkdir(exist_ok=True)
-        uuid = derived_guid(options.image, f"ext4-{options.label}")
-        # The seed of the folders' hashes would be drawn by chance.
-        extended = f"root_owner=0:0,hash_seed={uuid}"
-        command = ["mke2fs", "-q", "-t", "ext4", "-L", options.label, "-U", str(uuid), "-E", extended]
-        job.sandbox.run([*command, "-d", "/work/content", f"/out/{FILE}", f"{options.size >> 10}k"])
+        for folder in (".", *options.folders):
+            (job.work / CONTENT / folder).mkdir(parents=True, exist_ok=True)
+        write_ext4(job, f"/out/{FILE}", image=options.image, label=options.label, size=options.size)

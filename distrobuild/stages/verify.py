@@ -6,17 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
-from distrobuild.errors import DistrobuildError
-from distrobuild.sandbox.sandbox import ProgramFailed
+from distrobuild.stages.signature import INPUTS, BadSignature, check_signature
 from distrobuild.stages.stage import Job, Options, Stage
 
 
 class VerifyOptions(Options):
     """Nothing to choose: inputs say what is checked against what."""
-
-
-class BadSignature(DistrobuildError):
-    """The signature does not fit the file, or its key is not in the keyring."""
 
 
 class VerifyStage(Stage[VerifyOptions]):
@@ -26,11 +21,7 @@ class VerifyStage(Stage[VerifyOptions]):
     """
 
     kind = "verify"
-    inputs = {
-        "source": "a folder with one .tar.xz",
-        "signature": "the detached OpenPGP signature of the .tar in it",
-        "keyring": "public keys whose signature is accepted, as gpgv reads them",
-    }
+    inputs = {"source": "a folder with one .tar.xz", **INPUTS}
     outputs = {".": "the tarball"}
 
     def run(self, job: Job) -> None:
@@ -40,11 +31,7 @@ class VerifyStage(Stage[VerifyOptions]):
             process = job.sandbox.start(["xz", "-dc", f"/inputs/source/{tarball.name}"], stdout=stream)
             if process.wait():
                 raise BadSignature(f"{tarball.name} is no xz file")
-        check = ["gpgv", "--keyring", "/inputs/keyring", "/inputs/signature", "/work/source.tar"]
-        try:
-            job.sandbox.run(check)
-        except ProgramFailed as error:
-            raise BadSignature(f"{tarball.name}: " + " ".join(error.tail), hint="do not build from it") from error
+        check_signature(job, "/work/source.tar", tarball.name)
         _link(tarball, job.output / tarball.name)
 
 

@@ -1,4 +1,7 @@
-"""Disks with partition tables that other programs wrote, from `vectors/gpt.json`: each says by which commands."""
+"""What other programs wrote: partition tables from `vectors/gpt.json`, file systems from `vectors/btrfs.json`.
+
+Each says by which commands.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "gpt.json").read_text())
+BTRFS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "btrfs.json").read_text())
 
 
 def sector_size(name: str) -> int:
@@ -23,3 +27,10 @@ def write_disk(name: str, path: Path) -> BinaryIO:
         disk.seek(offset)
         disk.write(zlib.decompress(base64.b64decode(content)))
     return disk
+
+
+def write_btrfs(name: str, disk: BinaryIO, start: int = 0) -> None:
+    """Write this file system `start` bytes from the beginning of a disk."""
+    for offset, content in BTRFS[name]["chunks"]:
+        disk.seek(start + offset)
+        disk.write(zlib.decompress(base64.b64decode(content)))

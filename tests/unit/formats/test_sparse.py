@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distrobuild.formats.sparse import copy_into, data_extents
+from distrobuild.formats.sparse import copy_into, copy_part, data_extents, write_with_holes
 
 MEBIBYTE = 1 << 20
 
@@ -47,3 +47,30 @@ def test_an_empty_file_has_no_data(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with (tmp_path / "empty").open("rb") as file:
         assert list(data_extents(file)) == []
+
+
+def test_a_part_is_copied_to_its_own_place_and_nothing_around_it(source: Path, tmp_path: Path) -> None:
+    start, end = MEBIBYTE + 3, 41 * MEBIBYTE + 5
+    target = tmp_path / "target"
+    with source.open("rb") as reader, target.open("w+b") as writer:
+        writer.truncate(64 * MEBIBYTE)
+        copy_part(reader, writer, start, end)
+    expected = bytes(start) + source.read_bytes()[start:end] + bytes(64 * MEBIBYTE - end)
+    assert target.read_bytes() == expected
+    assert target.stat().st_blocks * 512 < 8 * MEBIBYTE
+
+
+def test_blocks_of_zeros_become_holes_whatever_the_pieces(source: Path, tmp_path: Path) -> None:
+    content = source.read_bytes()
+    for size in (MEBIBYTE, 5000, 64 * MEBIBYTE):
+        target = tmp_path / f"target-{size}"
+        with target.open("w+b") as writer:
+            write_with_holes((content[start : start + size] for start in range(0, len(content), size)), writer)
+        assert target.read_bytes() == content
+        assert target.stat().st_blocks * 512 < 8 * MEBIBYTE
+
+
+def test_zeros_at_the_end_count(tmp_path: Path) -> None:
+    with (tmp_path / "target").open("w+b") as writer:
+        write_with_holes([b"data", bytes(4096), b"", bytes(10)], writer)
+    assert (tmp_path / "target").read_bytes() == b"data" + bytes(4106)

@@ -42,6 +42,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "packages/hello/package.yaml": PACKAGE,
         "checks/test_box.py": "",
         "linux/Kconfig": "",
+        "box.bu": "variant: flatcar\nversion: 1.0.0\n",
+        "flatcar.bin.bz2": "",
     }
     for name, text in files.items():
         path = tmp_path / name

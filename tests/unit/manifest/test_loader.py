@@ -10,6 +10,7 @@ import pytest
 from distrobuild.errors import InvalidInput, Location
 from distrobuild.manifest.loader import UnreadableManifest, load
 from distrobuild.manifest.models import AptSource, FolderSource, GitSource, KernelOrgSource
+from distrobuild.manifest.targets import DebianSource, FlatcarTarget, OfficialSource
 
 MANIFEST = Path("distro.yaml")
 SHA256 = "a" * 64
@@ -102,6 +103,34 @@ BAD_LINES = {
         5, "    source: {git: /srv/linux.git, commit: master}",
         "5:43: `kernels.acme-6.12.source.commit`: `master` is not a commit id",
         "all 40 hexadecimal digits, as `git rev-parse` prints them"),
+    "source of a target with a slip in its only key": (
+        11, "    source: {offical: flatcar.bin.bz2}", "11:14: unknown key `offical` in `targets.box.source`",
+        "did you mean `official`?"),
+    "source of a target in two forms": (
+        11, "    source: {debian: trixie, official: flatcar.bin.bz2}",
+        "11:13: `targets.box.source` takes only one of `debian` and `official`",
+        "`debian` stands at distro.yaml:11:14; `official` stands at distro.yaml:11:30; keep one (null removes that of "
+        "an earlier file)"),
+    "source of a target without a key": (
+        11, "    source: {}", "11:13: `targets.box.source` needs one of `debian` or `official`",
+        "write none or {debian: ...} or {official: ...}"),
+    "source of a target that is nearly none": (
+        11, "    source: None", "11:13: `targets.box.source` cannot be `None`", "did you mean `none`?"),
+    "source of a target that is another word": (
+        11, "    source: official", "11:13: `targets.box.source` cannot be `official`",
+        "write none or {debian: ...} or {official: ...}"),
+    "source of a target that is a list": (
+        11, "    source: [debian]", "11:13: `targets.box.source` must be `none` or a mapping, not a list", None),
+    "source of a target with a key of another form": (
+        11, "    source: {debian: trixie, level: provision}",
+        "11:30: unknown key `level` in `targets.box.source`", "there is `targets.*.source.level`"),
+    "level that does not exist": (
+        11, "    source: {official: flatcar.bin.bz2, sha256: " + SHA256 + ", level: kernel}\n    ignition: box.bu",
+        "11:122: `targets.box.source.level` cannot be `kernel`", "it can be: `provision`"),
+    "kernel argument with a space": (
+        11, "    source: none\n    ignition: box.bu\n    kernel_arguments: [quiet, 'a b']",
+        "13:31: `targets.box.kernel_arguments[1]`: `a b` is not a word of a kernel command line",
+        "printable ASCII without spaces, quotes, `$` and `\\`"),
     "key that stands twice": (
         1, "name: acme\nname: other", "2:1: key `name` stands twice; the first one is in line 1", "remove one"),
     "tab": (12, "\tkernel: acme-6.12", "12:1: not valid YAML: a tab stands here", "YAML is indented by spaces"),
@@ -137,6 +166,52 @@ GOOD_SOURCES = {
 def test_every_form_of_a_kernel_source_is_read(rewrite: Callable[[dict[int, str]], None], text: str) -> None:
     rewrite({5: f"    source: {text}"})
     assert load([MANIFEST]).manifest.kernels["acme-6.12"].source == GOOD_SOURCES[text]
+
+
+IMAGE = "flatcar.bin.bz2"
+GOOD_TARGET_SOURCES = {
+    "none": "none",
+    "{debian: trixie}": DebianSource(debian="trixie"),
+    f"{{official: {IMAGE}, sha256: {SHA256}}}": OfficialSource(official=IMAGE, sha256=SHA256),
+    f"{{official: {IMAGE}, signature: {IMAGE}, keyring: {IMAGE}, level: provision}}": OfficialSource(
+        official=IMAGE, signature=IMAGE, keyring=IMAGE
+    ),
+}
+
+
+@pytest.mark.parametrize("text", GOOD_TARGET_SOURCES)
+def test_every_form_of_a_targets_source_is_read(rewrite: Callable[[dict[int, str]], None], text: str) -> None:
+    rewrite({11: f"    source: {text}\n    ignition: box.bu"})
+    target = load([MANIFEST]).manifest.targets["box"]
+    assert isinstance(target, FlatcarTarget)
+    assert target.source == GOOD_TARGET_SOURCES[text]
+
+
+def test_a_source_is_replaced_on_the_command_line(rewrite: Callable[[dict[int, str]], None]) -> None:
+    rewrite({11: "    source: {debian: trixie}\n    ignition: box.bu"})
+    target = load([MANIFEST], ("targets.box.source=none",)).manifest.targets["box"]
+    assert isinstance(target, FlatcarTarget)
+    assert target.source == "none"
+    assert target.base is None
+    assert target.unused_keys == ("kernel", "packages", "tests")
+
+
+@pytest.mark.parametrize(
+    "word", ["quiet", "console=ttyS0,115200n8", "root=LABEL=ROOT", "a.b-c_d=[x]{y}~!#%&()*+;<=>?@^|:"]
+)
+def test_a_word_of_a_kernel_command_line_is_taken(rewrite: Callable[[dict[int, str]], None], word: str) -> None:
+    rewrite({11: f"    source: none\n    ignition: box.bu\n    kernel_arguments: ['{word}']"})
+    target = load([MANIFEST]).manifest.targets["box"]
+    assert isinstance(target, FlatcarTarget)
+    assert target.kernel_arguments == (word,)
+
+
+@pytest.mark.parametrize("word", ["", "a b", 'a"b', "$x", "a\\b", "`x`", "grüß", "a\tb"])
+def test_what_grub_would_read_otherwise_is_no_word_of_a_kernel_command_line(
+    rewrite: Callable[[dict[int, str]], None], word: str
+) -> None:
+    rewrite({11: f"    source: none\n    ignition: box.bu\n    kernel_arguments: ['{word}']"})
+    assert any("is not a word of a kernel command line" in line for line in problems())
 
 
 def test_all_mistakes_of_a_file_are_reported_in_one_pass_and_in_order(

@@ -70,6 +70,22 @@ BAD_LINES = {
     "signature without keys": (5, f"    source: {{kernel.org: 6.12.40, sha256: {'a' * 64}, signature: base.config}}",
         "5:120: `kernels.acme-6.12.source.signature`: there is no `keyring` beside it",
         "a signature is checked against keys"),
+    "target that makes nothing": (11, "    source: none", "11:13: `targets.box` would make nothing",
+        "write `sysext`, `ignition` or both"),
+    "image that would stay as it is": (11, f"    source: {{official: flatcar.bin.bz2, sha256: {'a' * 64}}}",
+        "11:24: `targets.box` would leave the image as it is", "write `ignition`, `kernel_arguments` or both"),
+    "image that nobody vouches for": (11, "    source: {official: flatcar.bin.bz2}\n    ignition: box.bu",
+        "11:24: `targets.box.source.official`: nothing says that `flatcar.bin.bz2` is what Flatcar released",
+        "write its `sha256`, or `signature` and `keyring`"),
+    "image": (11, f"    source: {{official: flatcar.bin, sha256: {'a' * 64}}}\n    ignition: box.bu",
+        "11:24: `targets.box.source.official`: there is no file `flatcar.bin`", "did you mean `flatcar.bin.bz2`?"),
+    "signature of an image without keys": (
+        11, "    source: {official: flatcar.bin.bz2, signature: box.bu}\n    ignition: box.bu",
+        "11:52: `targets.box.source.signature`: there is no `keyring` beside it",
+        "a signature is checked against keys"),
+    "keys of an image": (
+        11, "    source: {official: flatcar.bin.bz2, signature: box.bu, keyring: key.asc}\n    ignition: box.bu",
+        "11:69: `targets.box.source.keyring`: there is no file `key.asc`", None),
     "signing key": (14, "    tests: {path: checks}\nsigning: {key: release.key}",
         "15:16: `signing.key`: there is no file `release.key`", None),
 }  # fmt: skip
@@ -90,6 +106,14 @@ def test_a_name_or_file_that_is_not_there_is_told_at_the_value(
         load([MANIFEST])
         return
     assert messages() == [f"distro.yaml:{message}"] + ([f"  hint: {hint}"] if hint else [])
+
+
+def test_a_target_that_is_made_of_packages_needs_a_kernel(rewrite: Rewrite) -> None:
+    rewrite({11: "    source: {debian: trixie}", 12: ""})
+    assert messages() == [
+        "distro.yaml:10:3: `targets.box.kernel` is missing",
+        "  hint: it names which of `kernels` boots",
+    ]
 
 
 def test_a_patch_that_the_series_names_must_exist(project: Path) -> None:

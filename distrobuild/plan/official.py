@@ -1,0 +1,46 @@
+"""The target `flatcar` with a release image of Flatcar: what sets machines up is put into it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from distrobuild.manifest.targets import OfficialSource
+from distrobuild.plan.flatcar_parts import FlatcarParts
+from distrobuild.plan.graph import Input, Node
+from distrobuild.stages.official import OfficialOptions, OfficialStage
+from distrobuild.stages.provision import ProvisionOptions, ProvisionStage
+
+
+class OfficialFlatcar(FlatcarParts):
+    """The nodes of one selection whose image is Flatcar's."""
+
+    @cached_property
+    def release(self) -> Node:
+        """The image as it was released."""
+        source = self.target.source
+        assert isinstance(source, OfficialSource)
+        inputs: dict[str, Input] = {"image": self.tree(source.official, large=True)}
+        if source.signature is not None and source.keyring is not None:
+            inputs |= {"signature": self.tree(source.signature), "keyring": self.tree(source.keyring)}
+        name = Path(source.official).name
+        options = OfficialOptions(name=name, sha256=source.sha256, signed="signature" in inputs)
+        # Only a signature needs a program: a wrong digest is found while the tools are still being made.
+        return Node("official", OfficialStage(options), inputs, self.tools if options.signed else None)
+
+    @cached_property
+    def image(self) -> Node:
+        """The same, which sets itself up at its first boot."""
+        options = ProvisionOptions(
+            file_name=f"{self.manifest.name}-{self.manifest.version}-flatcar-{self.selection.architecture}.raw",
+            image=self.identity,
+            kernel_arguments=self.target.kernel_arguments,
+        )
+        inputs: dict[str, Input] = {"image": self.release}
+        if self.ignition is not None:
+            inputs["ignition"] = self.ignition
+        return Node("provision", ProvisionStage(options), inputs, self.tools)
+
+    def goals(self) -> tuple[Node, ...]:
+        """The image, and what stands beside it."""
+        return (self.image, *self.beside)
