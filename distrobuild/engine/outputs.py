@@ -13,11 +13,13 @@ from typing import Any
 from distrobuild import __version__
 from distrobuild.engine.entry import Entry
 from distrobuild.engine.store import remove_tree
-from distrobuild.plan.graph import Plan
+from distrobuild.plan.graph import Node, Plan
 from distrobuild.plan.selection import Selection
 from distrobuild.release.checksums import checksums
 
 SUMS = "SHA256SUMS"
+FURTHER_IMAGES = ("convert", "pxe", "memory-iso")
+"""Kinds of stages whose result stands beside the image."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ def publish(
     sums = _place(entries["repository"], staged, "*")
     sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
     sums |= _place(entries["install"], staged, "packages.json")
-    beside = {"sysext": "sysext", "update": f"update/{selection.manifest.version}"}
-    for name, stage in beside.items():
+    beside = {"sysext": "sysext", f"update/{selection.manifest.version}": "update"}
+    beside |= {node.name: "." for node in _further_images(plan)}
+    for stage, name in beside.items():
         if stage in entries:
             sums |= _place(entries[stage], staged / name, "*")
     images = _place(entries[plan.image.name], staged, "*")
@@ -71,6 +74,12 @@ def publish(
         staged.rename(folder)
     image = folder / next(iter(images)).name
     return Published(image, image.stat().st_size, tuple(_proof(name, place) for name, place in results.items()))
+
+
+def _further_images(plan: Plan) -> list[Node]:
+    """What was asked for beside the image: other formats of it, and images that start in another way."""
+    asked = [image if isinstance(image := goal.inputs.get("image"), Node) else goal for goal in plan.goals]
+    return [node for node in asked if node.stage.kind in FURTHER_IMAGES]
 
 
 def _place(entry: Entry, target: Path, pattern: str) -> dict[Path, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distrobuild.formats.sparse import copy_into, data_extents
+from distrobuild.formats.sparse import copy_into, data_blocks, data_extents
 
 MEBIBYTE = 1 << 20
 
@@ -47,3 +47,23 @@ def test_an_empty_file_has_no_data(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with (tmp_path / "empty").open("rb") as file:
         assert list(data_extents(file)) == []
+
+
+def test_blocks_of_data_follow_from_the_bytes_and_not_from_the_holes(tmp_path: Path) -> None:
+    content = b"\0" * 4096 + b"one" + b"\0" * 20476 + b"two" + b"\0" * 5000
+    whole, holes = tmp_path / "whole", tmp_path / "holes"
+    whole.write_bytes(content)
+    with holes.open("wb") as file:
+        for place in (content.index(b"one"), content.index(b"two")):
+            file.seek(place)
+            file.write(content[place : place + 3])
+        file.truncate(len(content))
+    for path in (whole, holes):
+        with path.open("rb") as stream:
+            assert list(data_blocks(stream)) == [(4096, 4096), (20480, 8192)], path
+
+
+def test_the_last_block_of_a_file_may_be_short(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\0" * 4096 + b"end")
+    with (tmp_path / "file").open("rb") as stream:
+        assert list(data_blocks(stream)) == [(4096, 3)]

@@ -10,13 +10,17 @@ depends() {
 }
 
 install() {
-	inst_multiple chmod lsblk mkdir mount sfdisk systemd-tmpfiles
+	inst_multiple chmod lsblk mkdir mount sed sfdisk systemd-tmpfiles
 	inst_script "$moddir/disk-guid" /usr/lib/image-root/disk-guid
 	inst_script "$moddir/mount-etc" /usr/lib/image-root/mount-etc
+	inst_script "$moddir/resolv-conf" /usr/lib/image-root/resolv-conf
 	for unit in disk-guid.service mount-etc.service; do
 		inst_simple "$moddir/$unit" "$systemdsystemunitdir/$unit"
 		$SYSTEMCTL -q --root "$initdir" add-wants initrd.target "$unit"
 	done
+
+	inst_simple "$moddir/ignition-network.service" "$systemdsystemunitdir/ignition-network.service"
+	$SYSTEMCTL -q --root "$initdir" add-wants ignition-complete.target ignition-network.service
 
 	# Ignition of Debian labels what it writes for SELinux, which the image has not.
 	inst_script "$moddir/setfiles" /usr/sbin/setfiles
