@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from distrobuild.formats import sparse
 from distrobuild.formats.sparse import copy_into, data_blocks, data_extents
 
 MEBIBYTE = 1 << 20
@@ -67,3 +68,13 @@ def test_the_last_block_of_a_file_may_be_short(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"\0" * 4096 + b"end")
     with (tmp_path / "file").open("rb") as stream:
         assert list(data_blocks(stream)) == [(4096, 3)]
+
+
+def test_where_a_file_system_has_smaller_blocks_each_byte_still_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 100_000)
+    # As a file system with blocks of 1 KiB would tell it: the end of one block of ours, the start of another.
+    monkeypatch.setattr(sparse, "data_extents", lambda _file: iter([(3072, 2048), (6144, 1024), (50_176, 1024)]))
+    with (tmp_path / "file").open("rb") as stream:
+        assert list(data_blocks(stream)) == [(0, 8192), (49_152, 4096)]
