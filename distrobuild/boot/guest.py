@@ -26,11 +26,11 @@ from typing import Self
 import paramiko
 from testinfra.host import Host
 
-from distrobuild.boot import login
+from distrobuild.boot import login, netboot
 from distrobuild.boot.accelerator import Accelerator
 from distrobuild.boot.console import Console
 from distrobuild.boot.firmware import firmware_arguments
-from distrobuild.boot.qemu import GuestOptions, QemuDied, credential, disks, machine, network
+from distrobuild.boot.qemu import GuestOptions, Medium, QemuDied, credential, disks, machine, network
 from distrobuild.boot.qmp import Monitor, MonitorFailed
 from distrobuild.boot.requirements import require_qemu
 from distrobuild.boot.signs import FATAL, Finding, Milestone
@@ -228,6 +228,8 @@ class Guest:
         for disk, size in disks(self.options).items():
             with (work / disk).open("wb") as file:
                 file.truncate(size * MEBIBYTE)
+        if self.options.medium is Medium.NETWORK:
+            stack.enter_context(netboot.serve(self.options.image, self.options.ignition, work))
         sandbox = Sandbox(
             root=self._tools_root,
             inputs=self.options.inputs,
@@ -253,9 +255,15 @@ class Guest:
             *("-display", "none", "-action", "reboot=shutdown"),
             *("-chardev", "socket,id=console,path=/sockets/console", "-serial", "chardev:console"),
             *("-chardev", "socket,id=qmp,path=/sockets/qmp", "-mon", "chardev=qmp,mode=control"),
-            *network(outside=False),
+            *self._network(),
             *credential(login.CREDENTIAL, self._key.public),
         ]
+
+    def _network(self) -> list[str]:
+        """No way out; but a machine that starts from the network must reach the server, which is this host."""
+        if self.options.medium is Medium.NETWORK:
+            return network(outside=True, boot=f"/work/{netboot.SCRIPT}")
+        return network(outside=False)
 
     def _accept(self, listener: socket.socket) -> socket.socket:
         deadline = time.monotonic() + START_SECONDS

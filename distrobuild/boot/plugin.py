@@ -4,7 +4,8 @@
 
 Fixtures: `host` (testinfra), `guest` (`distrobuild.boot.guest.Guest`), `facts` (`distrobuild.boot.facts.Facts`),
 `updates` (folders with further versions).
-Mark `reboot`: the test looks at a further boot (`guest.reboot()`), so it runs after those of the first. Mark
+Mark `media("disk", ...)`: the test is about an image that was booted as one of these, and left out otherwise. Mark
+`reboot`: the test looks at a further boot (`guest.reboot()`), so it runs after those of the first. Mark
 `shutdown`: the test turns the guest off, so it runs after all others. The folder of `--results` gets
 console.log, qemu.log, screenshot.png and result.json. A guest that does not boot ends the run with exit status 10.
 """
@@ -169,6 +170,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark, and keep the results."""
+    config.addinivalue_line("markers", "media(*names): is left out where the image was booted from another medium")
     config.addinivalue_line("markers", "reboot: restarts the guest; runs after the tests of the first boot")
     config.addinivalue_line("markers", "shutdown: turns the guest off; runs after all other tests")
     config.stash[BOX_TESTS] = BoxTests(config)
@@ -203,6 +205,12 @@ def updates(pytestconfig: pytest.Config) -> list[Path]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of a second boot behind those of the first, and the one that turns the guest off at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests about other media; put those of a second boot behind those of the first, and the end last."""
+    medium = config.getoption("medium")
+    marks = {item: item.get_closest_marker("media") for item in items}
+    others = [item for item, mark in marks.items() if mark is not None and medium not in mark.args]
+    if others:
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)
     items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("shutdown", "reboot")])

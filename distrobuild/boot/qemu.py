@@ -26,11 +26,12 @@ class QemuDied(DistrobuildError):
 
 
 class Medium(StrEnum):
-    """What the image is put into: a CD drive, a USB stick or a disk."""
+    """What the image is put into: a CD drive, a USB stick or a disk; or the machine starts from the network."""
 
     CDROM = "cdrom"
     USB = "usb"
     DISK = "disk"
+    NETWORK = "network"
 
 
 MEDIUM_DEVICES = {
@@ -45,7 +46,7 @@ class GuestOptions:
     """A machine to boot: which image as which medium, by which firmware, how much memory (MiB), how many processors.
 
     `ignition` is the config that sets the machine up at its first boot; `disks_mib` are the sizes of empty disks beside
-    the image, with the serial numbers `disk0`, `disk1`, ...
+    the image, with the serial numbers `disk0`, `disk1`, ... The image for the network is an iPXE script.
     """
 
     image: Path
@@ -58,24 +59,19 @@ class GuestOptions:
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """What the sandbox must show."""
+        """What the sandbox must show; a machine that starts from the network is served by this process."""
+        if self.medium is Medium.NETWORK:
+            return {}
         return {"image": self.image} if self.ignition is None else {"image": self.image, "ignition": self.ignition}
 
 
 def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
     """The machine without its console: processors, memory, medium, entropy. Nothing else, not even empty SATA ports."""
-    media = "cdrom" if options.medium is Medium.CDROM else "disk"
     arguments = [QEMU, "-no-user-config", "-nodefaults", "-machine", "q35,sata=off"]
     arguments += ["-accel", accelerator.argument, "-cpu", PROCESSORS[accelerator.kind]]
     arguments += ["-smp", str(options.cpus), "-m", f"{options.memory_mib}M"]
-    # The stick of a stranger is never written to: a live medium must do without. What is written to a disk goes to a
-    # file beside it, for as long as QEMU runs.
-    access = "snapshot=on" if options.medium is Medium.DISK else "readonly=on"
-    arguments += ["-drive", f"if=none,id=medium,format=raw,{access},media={media},file={IMAGE}"]
-    for device in MEDIUM_DEVICES[options.medium]:
-        arguments += ["-device", device]
-    if options.ignition is not None:
-        arguments += ["-fw_cfg", f"name={IGNITION_KEY},file={IGNITION}"]
+    if options.medium is not Medium.NETWORK:
+        arguments += _drive(options)
     for disk in disks(options):
         arguments += ["-drive", f"if=none,id={disk},format=raw,cache=unsafe,file=/work/{disk}"]
         arguments += ["-device", f"virtio-blk-pci,drive={disk},serial={disk}"]
@@ -88,17 +84,34 @@ def disks(options: GuestOptions) -> dict[str, int]:
     return {f"disk{number}": size for number, size in enumerate(options.disks_mib)}
 
 
-def network(*, outside: bool, ssh_port: int = 0) -> list[str]:
+def _drive(options: GuestOptions) -> list[str]:
+    """The image as a drive, and the config that comes with it."""
+    media = "cdrom" if options.medium is Medium.CDROM else "disk"
+    # The stick of a stranger is never written to: a live medium must do without. What is written to a disk goes to a
+    # file beside it, for as long as QEMU runs.
+    access = "snapshot=on" if options.medium is Medium.DISK else "readonly=on"
+    arguments = ["-drive", f"if=none,id=medium,format=raw,{access},media={media},file={IMAGE}"]
+    for device in MEDIUM_DEVICES[options.medium]:
+        arguments += ["-device", device]
+    if options.ignition is not None:
+        arguments += ["-fw_cfg", f"name={IGNITION_KEY},file={IGNITION}"]
+    return arguments
+
+
+def network(*, outside: bool, ssh_port: int = 0, boot: str | None = None) -> list[str]:
     """User networking: a DHCP server and, if `outside`, the host's network; `ssh_port` of 127.0.0.1 leads to ssh.
 
-    With 0 QEMU picks a free one, so that two guests never fight over it; QMP tells which it is.
+    With 0 QEMU picks a free one, so that two guests never fight over it; QMP tells which it is. `boot` is a file that
+    machines start from by TFTP, as the sandbox shows it.
     """
     restrict = "off" if outside else "on"
-    return [
-        *("-netdev", f"user,id=network,restrict={restrict},hostfwd=tcp:127.0.0.1:{ssh_port}-:{SSH_PORT}"),
+    options = f"user,id=network,restrict={restrict},hostfwd=tcp:127.0.0.1:{ssh_port}-:{SSH_PORT}"
+    if boot is None:
         # Without its boot ROM: there is nothing to boot from the network.
-        *("-device", "virtio-net-pci,netdev=network,romfile="),
-    ]
+        return ["-netdev", options, "-device", "virtio-net-pci,netdev=network,romfile="]
+    folder, _, name = boot.rpartition("/")
+    options += f",tftp={folder},bootfile={name}"
+    return ["-netdev", options, "-device", "virtio-net-pci,netdev=network,bootindex=0"]
 
 
 def credential(name: str, value: bytes) -> list[str]:

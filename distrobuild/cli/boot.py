@@ -10,7 +10,7 @@ import click
 from distrobuild.boot.accelerator import AcceleratorChoice, choose
 from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.interactive import boot_for_person, free_port
-from distrobuild.boot.qemu import GuestOptions, Medium
+from distrobuild.boot.qemu import MEDIUM_DEVICES, GuestOptions, Medium
 from distrobuild.cli.image import build_image
 from distrobuild.cli.session import Session, project_options
 
@@ -24,7 +24,7 @@ from distrobuild.cli.session import Session, project_options
 )
 @click.option(
     "--medium",
-    type=click.Choice([each.value for each in Medium]),
+    type=click.Choice([medium.value for medium in MEDIUM_DEVICES]),
     help="Default: cdrom for a live medium, disk for a disk.",
 )
 @click.option(

@@ -14,11 +14,13 @@ from typing import Any
 from distrobuild import __version__
 from distrobuild.engine.entry import Entry
 from distrobuild.engine.store import remove_tree
-from distrobuild.plan.graph import Plan
+from distrobuild.plan.graph import Node, Plan
 from distrobuild.plan.selection import Selection
 from distrobuild.release.checksums import checksums
 
 SUMS = "SHA256SUMS"
+FURTHER_IMAGES = ("convert", "pxe", "memory-iso")
+"""Kinds of stages whose result stands beside the image."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ def publish(
         for stage, place, pattern in _places(selection):
             if stage in entries:
                 sums |= _place(entries[stage], staged / place, pattern)
+        for node in _further_images(plan):
+            if node.name in entries:
+                sums |= _place(entries[node.name], staged, "*")
         if plan.image is not None:
             images = _place(entries[plan.image.name], staged, "*")
             sums |= images
@@ -97,6 +102,12 @@ def _replacing(folder: Path) -> Iterator[Path]:
         remove_tree(old)
     else:
         staged.rename(folder)
+
+
+def _further_images(plan: Plan) -> list[Node]:
+    """What was asked for beside the image: other formats of it, and images that start in another way."""
+    asked = [image if isinstance(image := goal.inputs.get("image"), Node) else goal for goal in plan.goals]
+    return [node for node in asked if node.stage.kind in FURTHER_IMAGES]
 
 
 def _place(entry: Entry, target: Path, pattern: str) -> dict[Path, str]:

@@ -60,3 +60,35 @@ def copy_into(source: BinaryIO, target: BinaryIO, offset: int) -> None:
         target.seek(offset + start)
         for done in range(0, length, COPY_SIZE):
             target.write(source.read(min(COPY_SIZE, length - done)))
+
+
+def data_blocks(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Offset and length of each run of blocks that are not all zeros, in bytes; only the file's last block is shorter.
+
+    They follow from the bytes alone, while `data_extents` also shows how the file was written.
+    """
+    begin = end = 0
+    for first, piece in _aligned_pieces(file):
+        for start in range(0, len(piece), BLOCK):
+            block = piece[start : start + BLOCK]
+            if block == ZEROS[: len(block)]:
+                continue
+            if first + start != end:
+                if begin < end:
+                    yield begin, end - begin
+                begin = first + start
+            end = first + start + len(block)
+    if begin < end:
+        yield begin, end - begin
+
+
+def _aligned_pieces(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The data of a file with its offset, in whole blocks, each once."""
+    position = 0
+    for start, length in data_extents(file):
+        position = max(position, start - start % BLOCK)
+        while position < start + length:
+            file.seek(position)
+            piece = file.read(min(COPY_SIZE, -(-(start + length - position) // BLOCK) * BLOCK))
+            yield position, piece
+            position += len(piece)

@@ -102,13 +102,31 @@ class Key:
     def children(self) -> dict[str, Key]:
         """The keys that can be written inside, by name, whatever the form."""
         if self.forms:
-            return {name: child for form in self.forms for name, child in form.children.items()}
+            children: dict[str, Key] = {}
+            for form in self.forms:
+                for name, child in form.children.items():
+                    children[name] = children[name]._or(child) if name in children else child
+            return children
         required = self.value.get("required", ())
         properties = self.value.get("properties", {})
         return {
             name: Key((*self.path, name), schema, self.definitions, name in required)
             for name, schema in properties.items()
         }
+
+    @property
+    def choices(self) -> list[Any]:
+        """The values that can be written, where only certain ones can."""
+        return self.value.get("enum") or ([self.value["const"]] if "const" in self.value else [])
+
+    def _or(self, other: Key) -> Key:
+        """The key, which another form has as well: of lists with other choices, all that can stand in one of them."""
+        if self.schema == other.schema or self.item is None or other.item is None:
+            return other
+        choices = list(dict.fromkeys([*self.item.choices, *other.item.choices]))
+        description = f"{self.documentation} {other.documentation}"
+        schema = {"description": description, "type": "array", "items": {"enum": choices}}
+        return Key(self.path, schema, self.definitions, self.required and other.required)
 
     @property
     def inner(self) -> list[Key]:
@@ -224,8 +242,7 @@ def _words(key: Key) -> str:
         return f"a list of {_plural(key.item.type)}"
     if key.named is not None:
         return "a mapping by name"
-    choices = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
-    return suggestion.quoted(map(str, choices), last=" or ") or _plain_words(schema)
+    return suggestion.quoted(map(str, key.choices), last=" or ") or _plain_words(schema)
 
 
 def _plain_words(schema: Schema) -> str:

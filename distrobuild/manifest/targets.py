@@ -119,7 +119,7 @@ class UbuntuTarget(SystemTarget):
     kernel: Name
     """Which of `kernels` boots; needed where a system is made of packages."""
     outputs: tuple[Literal["iso"], ...] = ("iso",)
-    """Image formats to make."""
+    """What to make of a live medium: `iso`."""
 
 
 class DebianSource(Model):
@@ -222,6 +222,9 @@ class FlatcarTarget(SystemTarget):
     """Words added to the command line of the kernel. Under Secure Boot, a release of Flatcar leaves them out."""
     layout: Literal["flatcar", "systemd"] = "flatcar"
     """Partitions as Flatcar has them, or as systemd finds and updates them by itself."""
+    outputs: tuple[Literal["raw", "qcow2", "vmdk", "vhd", "gce", "pxe", "iso"], ...] = ("raw",)
+    """What to make of a disk: `raw` (always made, since the next ones hold it), `qcow2` for QEMU, `vmdk` for VMware,
+    `vhd` for Azure, `gce` for Google's Compute Engine; of its system, in memory, `pxe` for the network and `iso`."""
     sysext: Sysext | None = None
     """A system extension to make beside the image."""
     ignition: ProjectPath | None = None

@@ -11,11 +11,14 @@ from distrobuild.formats import disk_layout
 from distrobuild.formats.disk_layout import DiskLayout, PlannedPartition
 from distrobuild.plan.flatcar_parts import FlatcarParts
 from distrobuild.plan.graph import Input, Node
+from distrobuild.stages.convert import ConvertOptions, ConvertStage, Format
 from distrobuild.stages.disk import DiskOptions, DiskStage
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
+from distrobuild.stages.memory_iso import MemoryIsoOptions, MemoryIsoStage
 from distrobuild.stages.payload import PayloadOptions, PayloadStage
-from distrobuild.stages.uki import UkiOptions, UkiStage
+from distrobuild.stages.pxe import USR, PxeOptions, PxeStage
+from distrobuild.stages.uki import FIRST_BOOT, UkiOptions, UkiStage
 from distrobuild.stages.update import UpdateOptions, UpdateStage
 from distrobuild.stages.update_key import UpdateKeyOptions, UpdateKeyStage
 from distrobuild.stages.updater import UpdaterOptions, UpdaterStage
@@ -23,8 +26,11 @@ from distrobuild.stages.usr import UsrOptions, UsrStage
 from distrobuild.stages.verity import VerityOptions, VerityStage
 
 BOOTS = {Firmware.OVMF: Medium.DISK}
+PXE_BOOTS = {Firmware.SEABIOS: Medium.NETWORK}
+ISO_BOOTS = {Firmware.SEABIOS: Medium.CDROM, Firmware.OVMF: Medium.USB}
 ROOT_LABEL, OEM_LABEL = "ROOT", "OEM"
 SLOT = "/dev/disk/usr"
+CONSOLES = ("console=tty0", "console=ttyS0,115200n8")
 COMMAND_LINE = (
     "usrhash={roothash}",
     "mount.usr=/dev/mapper/usr",
@@ -34,10 +40,22 @@ COMMAND_LINE = (
     "rw",
     # A kernel that gives up starts again, which is how a machine gets back to the version that worked.
     "panic=10",
-    "console=tty0",
-    "console=ttyS0,115200n8",
+    *CONSOLES,
     "ignition.platform.id=qemu",
 )
+WITHOUT_DISK = (
+    "root=tmpfs",
+    f"mount.usr=/{USR}",
+    "mount.usrfstype=squashfs",
+    "mount.usrflags=ro,loop",
+    "panic=10",
+    # What lives in memory is set up at every start.
+    *FIRST_BOOT,
+    "ignition.platform.id=metal",
+)
+"""How the kernel is told to find everything in its initial RAM file system."""
+SUFFIXES: dict[Format, str] = {"qcow2": ".qcow2", "vmdk": ".vmdk", "vhd": ".vhd", "gce": "-gce.tar.gz"}
+"""How the disk is called in each format."""
 FIND_USR = {
     # Data and hash tree in one partition (systemd-veritysetup-generator(8)). Which slot it is, udev finds out by the
     # root hash: one kernel starts from both.
@@ -53,9 +71,10 @@ FIND_USR = {
 
 @dataclass(frozen=True)
 class System:
-    """One version of the system: the content of /usr, the same with its hash tree, and the kernel that opens it."""
+    """One version of the system: the content of /usr, also packed, also with a hash tree; the kernel that opens it."""
 
     usr: Node
+    squashfs: Node
     verity: Node
     uki: Node
 
@@ -100,6 +119,36 @@ class Flatcar(FlatcarParts):
         return Node("disk", DiskStage(options), inputs)
 
     @cached_property
+    def conversions(self) -> tuple[Node, ...]:
+        """The disk in the formats that the target asks for."""
+        wanted = [(kind, suffix) for kind, suffix in SUFFIXES.items() if kind in self.target.outputs]
+        return tuple(self._conversion(kind, suffix) for kind, suffix in wanted)
+
+    @cached_property
+    def pxe(self) -> Node:
+        """The system for machines without a disk."""
+        options = PxeOptions(
+            file_stem=f"{self.file_stem}-pxe",
+            title=self.selection.title,
+            version=self.manifest.version,
+            command_line=(*WITHOUT_DISK, *CONSOLES),
+        )
+        return Node("pxe", PxeStage(options), {"install": self.install, "usr": self.system.squashfs})
+
+    @cached_property
+    def iso(self) -> Node:
+        """The same on a medium."""
+        options = MemoryIsoOptions(
+            file_name=f"{self.file_stem}.iso",
+            name=self.manifest.name,
+            title=self.selection.title,
+            version=self.manifest.version,
+            architecture=self.selection.architecture,
+            command_line=WITHOUT_DISK,
+        )
+        return Node("iso", MemoryIsoStage(options), {"pxe": self.pxe}, self.tools)
+
+    @cached_property
     def update(self) -> Node:
         """What brings machines to this version."""
         return self._update(self.system, self.manifest.version)
@@ -118,9 +167,14 @@ class Flatcar(FlatcarParts):
 
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""
-        inputs = {} if self.ignition is None else {"ignition": self.ignition}
-        inputs |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
-        return (*self.boots(self.image, BOOTS, inputs), *self.beside, self.update)
+        config = {} if self.ignition is None else {"ignition": self.ignition}
+        later = {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
+        goals = [*self.boots(self.image, BOOTS, config | later), *self.conversions, *self.beside, self.update]
+        if "pxe" in self.target.outputs:
+            goals += self.boots(self.pxe, PXE_BOOTS, config, "pxe")
+        if "iso" in self.target.outputs:
+            goals += self.boots(self.iso, ISO_BOOTS, kind="iso")
+        return tuple(goals)
 
     @property
     def _later(self) -> list[str]:
@@ -145,7 +199,7 @@ class Flatcar(FlatcarParts):
         command_line = (*COMMAND_LINE, *FIND_USR[self.target.layout], *self.target.kernel_arguments)
         inputs = {"install": self.install, "kernel": self.kernel, "usr": usr, "verity": verity}
         uki = Node(f"uki{suffix}", UkiStage(UkiOptions(command_line=command_line)), inputs, self.tools)
-        return System(usr, verity, uki)
+        return System(usr, squashfs, verity, uki)
 
     def _update(self, system: System, version: str) -> Node:
         inputs: dict[str, Input] = {"verity": system.verity, "uki": system.uki}
@@ -155,6 +209,10 @@ class Flatcar(FlatcarParts):
         key = self.target.update.key
         inputs["key"] = self.update_key if key is None else self.tree(key, secret=True)
         return Node(f"update/{version}", PayloadStage(PayloadOptions(name=self.manifest.name, version=version)), inputs)
+
+    def _conversion(self, kind: Format, suffix: str) -> Node:
+        options = ConvertOptions(format=kind, file_name=f"{self.file_stem}{suffix}", image=self.identity)
+        return Node(f"convert/{kind}", ConvertStage(options), {"disk": self.image}, self.tools)
 
     def _ext4(self, label: str, planned: PlannedPartition, *folders: str) -> Node:
         options = Ext4Options(image=self.identity, label=label, size=planned.size, folders=folders)

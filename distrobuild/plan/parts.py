@@ -141,18 +141,24 @@ class Parts:
         return Node(name, SquashfsStage(SquashfsOptions(archive=archive)), {"tree": tree}, self.tools)
 
     def boots(
-        self, image: Node, ways: Mapping[Firmware, Medium], beside: Mapping[str, Node] | None = None
+        self, image: Node, ways: Mapping[Firmware, Medium], beside: Mapping[str, Node] | None = None, kind: str = ""
     ) -> tuple[Node, ...]:
         """A boot of the image by each firmware, as the medium that goes with it; the image alone without box tests.
 
-        `beside` are further inputs of the boot stage.
+        `beside` are further inputs of the boot stage. `kind` tells the boots of a target's further images (`pxe`).
         """
         tests = self.selection.contents.tests
         if tests is None:
             return (image,)
-        return tuple(self._boot(image, tests, firmware, medium, beside or {}) for firmware, medium in ways.items())
+        names = {firmware: f"boot/{kind}-{firmware}" if kind else f"boot/{firmware}" for firmware in ways}
+        return tuple(
+            self._boot(names[firmware], image, tests, firmware, medium, beside or {})
+            for firmware, medium in ways.items()
+        )
 
-    def _boot(self, image: Node, tests: Tests, firmware: Firmware, medium: Medium, beside: Mapping[str, Node]) -> Node:
+    def _boot(
+        self, name: str, image: Node, tests: Tests, firmware: Firmware, medium: Medium, beside: Mapping[str, Node]
+    ) -> Node:
         options = BootOptions(
             firmware=firmware,
             medium=medium,
@@ -168,7 +174,7 @@ class Parts:
         )
         inputs: dict[str, Input] = {"image": image, "kernel": self.kernel, "repository": self.repository, **beside}
         inputs["tests"] = self.tree(tests.path)
-        return Node(f"boot/{firmware}", BootStage(options), inputs, self.tools)
+        return Node(name, BootStage(options), inputs, self.tools)
 
     def _sources(self) -> tuple[SourceOptions, ...]:
         """Where the image fetches updates: the archive it was made from, verified by the key it carries."""

@@ -18,7 +18,7 @@ from distrobuild.boot.qemu import GuestOptions, Medium
 from distrobuild.boot.result import FILE
 from distrobuild.stages.stage import Job, Options, Stage
 
-IMAGE_SUFFIXES = {".iso", ".raw"}
+IMAGE_SUFFIXES = {".iso", ".raw", ".ipxe"}
 
 
 class BootOptions(Options):
@@ -56,7 +56,7 @@ class BootStage(Stage[BootOptions]):
     kind: ClassVar[str] = "boot"
     exclusive: ClassVar[bool] = True
     inputs: ClassVar[Mapping[str, str]] = {
-        "image": "folder with one .iso or .raw",
+        "image": "folder with one .iso or .raw, or the .ipxe that leads to the rest",
         "ignition": "what the ignition stage made; optional",
         "updates/*": "what update stages made, by version; tests bring the machine to them",
         "tests": "folder with box tests",

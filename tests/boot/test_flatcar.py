@@ -12,7 +12,11 @@ from distrobuild.engine.entry import Entry
 from distrobuild.engine.events import Stream
 from tests import mlos
 
-SYSTEMD = ("targets.flatcar.layout=systemd", "targets.flatcar.tests.path=tests/boot/systemd")
+SYSTEMD = (
+    "targets.flatcar.layout=systemd",
+    "targets.flatcar.outputs=[raw]",
+    "targets.flatcar.tests.path=tests/boot/systemd",
+)
 OVERRIDES = {"flatcar": (), "systemd": SYSTEMD}
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from distrobuild.formats.root_tar import TarWriter
-from distrobuild.stages.iso import CHECKSUMS, ELTORITO, IsoOptions, IsoStage
+from distrobuild.stages.hybrid_iso import CHECKSUMS, ELTORITO
+from distrobuild.stages.iso import IsoOptions, IsoStage
 from distrobuild.stages.squashfs import SquashfsOptions, SquashfsStage
 from distrobuild.stages.stage import Job
 

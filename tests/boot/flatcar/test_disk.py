@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+pytestmark = pytest.mark.media("disk")
 IMAGE_GUID = "00000000-0000-0000-0000-000000000001"
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from testinfra.host import Host
+
+# Other media are booted without a config.
+pytestmark = pytest.mark.media("disk", "network")
 
 
 def test_the_user_is_there(host: Host) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from testinfra.host import Host
+
+pytestmark = pytest.mark.media("disk", "network")
 
 
 def test_the_second_disk_has_the_partitions_of_the_config(host: Host) -> None:

@@ -13,6 +13,8 @@ from distrobuild.boot.guest import Guest
 FILE = {"path": "/etc/from-oem", "contents": {"source": "data:,by%20the%20maker"}}
 CONFIG = {"ignition": {"version": "3.3.0"}, "storage": {"files": [FILE]}}
 
+pytestmark = pytest.mark.media("disk")
+
 
 def test_the_partition_is_mounted(host: Host) -> None:
     assert host.mount_point("/oem").exists

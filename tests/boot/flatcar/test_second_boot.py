@@ -9,7 +9,7 @@ from testinfra.host import Host
 
 from distrobuild.boot.guest import Guest
 
-pytestmark = pytest.mark.reboot
+pytestmark = [pytest.mark.reboot, pytest.mark.media("disk")]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from testinfra.host import Host
 
+# Other media are booted without a config.
+pytestmark = pytest.mark.media("disk", "network")
 RELEASE = "/usr/lib/extension-release.d/extension-release.mlos"
 
 

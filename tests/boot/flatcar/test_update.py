@@ -13,7 +13,7 @@ from testinfra.host import Host
 from distrobuild.boot.facts import Facts
 from distrobuild.boot.guest import Guest
 
-pytestmark = pytest.mark.reboot
+pytestmark = [pytest.mark.reboot, pytest.mark.media("disk")]
 UPDATES = "/var/lib/updates"
 POWER_CUTS = int(os.environ.get("DISTROBUILD_POWER_CUTS", "3"))
 """At how many points of an update the power is cut; each costs a boot."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 
+import pytest
 from testinfra.host import Host
 
 from distrobuild.boot.facts import Facts
 
 
+@pytest.mark.media("disk")
 def test_usr_is_mounted_read_only_from_the_verity_device(host: Host) -> None:
     # A merged system extension lies over it, and is the last in the list.
     source, _, kind, options = host.check_output("grep ' /usr ' /proc/mounts | head -1").split()[:4]
@@ -17,10 +19,12 @@ def test_usr_is_mounted_read_only_from_the_verity_device(host: Host) -> None:
     assert host.run("touch /usr/x").rc != 0
 
 
+@pytest.mark.media("disk")
 def test_the_kernel_vouches_for_every_block_of_usr(host: Host) -> None:
     assert host.check_output("dmsetup status usr").split()[2:4] == ["verity", "V"]
 
 
+@pytest.mark.media("disk")
 def test_the_root_hash_is_that_of_the_command_line(host: Host) -> None:
     words = dict(word.partition("=")[::2] for word in shlex.split(host.file("/proc/cmdline").content_string))
     assert words["usrhash"] in host.check_output("dmsetup table usr").split()

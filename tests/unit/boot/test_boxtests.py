@@ -105,3 +105,11 @@ def test_the_test_that_turns_the_guest_off_runs_last(run: BoxTestRun) -> None:
     with pytest.raises(BoxTestsFailed) as caught:
         run_box_tests(run, quiet)
     assert list(caught.value.failed) == ["test_box.py::test_on", "test_box.py::test_off"]
+
+
+def test_a_test_about_another_medium_is_left_out(run: BoxTestRun) -> None:
+    marked = "import pytest\n\n@pytest.mark.media({})\ndef test_{}():\n    assert False\n\n"
+    write(run, marked.format('"disk", "network"', "disk") + marked.format('"usb", "cdrom"', "disc"))
+    with pytest.raises(BoxTestsFailed) as caught:
+        run_box_tests(run, quiet)
+    assert list(caught.value.failed) == ["test_box.py::test_disc"]

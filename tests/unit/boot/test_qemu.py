@@ -102,3 +102,13 @@ def test_an_ignition_config_is_handed_in_by_the_firmware_configuration() -> None
     assert after(machine(options, TCG), "-fw_cfg") == [f"name=opt/com.coreos/config,file={IGNITION}"]
     assert options.inputs == {"image": Path("mlos.raw"), "ignition": Path("config.ign")}
     assert after(machine(GuestOptions(Path("mlos.raw"), Medium.DISK), TCG), "-fw_cfg") == []
+
+
+def test_a_machine_that_starts_from_the_network_has_no_drive_and_one_card_with_a_boot_rom() -> None:
+    options = GuestOptions(Path("mlos.ipxe"), Medium.NETWORK, ignition=Path("config.ign"))
+    assert not after(machine(options, TCG), "-drive")
+    assert not after(machine(options, TCG), "-fw_cfg")
+    assert options.inputs == {}
+    command = network(outside=True, boot="/work/boot.ipxe")
+    assert after(command, "-netdev")[0].endswith(",tftp=/work,bootfile=boot.ipxe")
+    assert after(command, "-device") == ["virtio-net-pci,netdev=network,bootindex=0"]

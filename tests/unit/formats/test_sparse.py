@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from distrobuild.formats.sparse import copy_into, copy_part, data_extents, write_with_holes
+from distrobuild.formats import sparse
+from distrobuild.formats.sparse import copy_into, copy_part, data_blocks, data_extents, write_with_holes
 
 MEBIBYTE = 1 << 20
 
@@ -74,3 +75,33 @@ def test_zeros_at_the_end_count(tmp_path: Path) -> None:
     with (tmp_path / "target").open("w+b") as writer:
         write_with_holes([b"data", bytes(4096), b"", bytes(10)], writer)
     assert (tmp_path / "target").read_bytes() == b"data" + bytes(4106)
+
+
+def test_blocks_of_data_follow_from_the_bytes_and_not_from_the_holes(tmp_path: Path) -> None:
+    content = b"\0" * 4096 + b"one" + b"\0" * 20476 + b"two" + b"\0" * 5000
+    whole, holes = tmp_path / "whole", tmp_path / "holes"
+    whole.write_bytes(content)
+    with holes.open("wb") as file:
+        for place in (content.index(b"one"), content.index(b"two")):
+            file.seek(place)
+            file.write(content[place : place + 3])
+        file.truncate(len(content))
+    for path in (whole, holes):
+        with path.open("rb") as stream:
+            assert list(data_blocks(stream)) == [(4096, 4096), (20480, 8192)], path
+
+
+def test_the_last_block_of_a_file_may_be_short(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\0" * 4096 + b"end")
+    with (tmp_path / "file").open("rb") as stream:
+        assert list(data_blocks(stream)) == [(4096, 3)]
+
+
+def test_where_a_file_system_has_smaller_blocks_each_byte_still_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 100_000)
+    # As a file system with blocks of 1 KiB would tell it: the end of one block of ours, the start of another.
+    monkeypatch.setattr(sparse, "data_extents", lambda _file: iter([(3072, 2048), (6144, 1024), (50_176, 1024)]))
+    with (tmp_path / "file").open("rb") as stream:
+        assert list(data_blocks(stream)) == [(0, 8192), (49_152, 4096)]

@@ -61,7 +61,7 @@ TYPES = {
     "targets.t.users.ssh_keys": "a list of public keys",
     "targets.t.documentation": "`true` or `false`",
     "targets.t.base.distribution": "`debian` or `ubuntu`",
-    "targets.t.outputs": "a list of `iso`",
+    "targets.t.outputs": "a list of `iso`, `raw`, `qcow2`, `vmdk`, `vhd`, `gce` or `pxe`",
     "targets.t.tests.timeout_seconds": "a number above 0",
 }
 

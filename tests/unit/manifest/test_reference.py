@@ -29,7 +29,8 @@ def test_the_schema_knows_every_key_of_the_top_level_and_no_other() -> None:
 def test_the_reference_has_every_key() -> None:
     text = reference()
     for key in keys.walk(keys.root_of(Manifest)):
-        if key.path[-1] not in {keys.ANY, keys.ITEM}:
+        # Where it takes other values in one form than in another, each form has its own row.
+        if key.path[-1] not in {keys.ANY, keys.ITEM} and str(key) != "targets.*.outputs":
             assert f"| `{key.path[-1]}` | {key.type} |" in text
         if key.children:
             assert f"## `{key}`\n" in text

@@ -11,7 +11,7 @@ depends() {
 
 install() {
 	inst_multiple cat chmod cp dd head journalctl lsblk mkdir mount od sed sfdisk sha256sum systemd-tmpfiles tail umount
-	for program in disk-guid mount-etc oem-config give-up; do
+	for program in disk-guid mount-etc oem-config resolv-conf give-up; do
 		inst_script "$moddir/$program" "/usr/lib/image-root/$program"
 	done
 	for unit in disk-guid.service mount-etc.service oem-config.service; do
@@ -23,6 +23,9 @@ install() {
 	inst_rules 65-usr-slot.rules
 
 	inst_simple "$moddir/give-up.conf" "$systemdsystemunitdir/emergency.service.d/50-give-up.conf"
+
+	inst_simple "$moddir/ignition-network.service" "$systemdsystemunitdir/ignition-network.service"
+	$SYSTEMCTL -q --root "$initdir" add-wants ignition-complete.target ignition-network.service
 
 	# Ignition makes encrypted volumes with it; its own module does not bring it.
 	inst_multiple cryptsetup
