@@ -36,7 +36,7 @@ class UpdaterStage(Stage[UpdaterOptions]):
         for path in self.outputs:
             (job.output / path).parent.mkdir(parents=True)
         shutil.copyfile(SOURCE, job.work / SOURCE.name)
-        libraries = ("-lcrypto", "-lbz2")
+        libraries = ("-lcrypto", "-lzstd", "-lz", "-lbz2")
         program = f"/out/usr/{PROGRAM}"
         job.sandbox.run(["gcc", *FLAGS, "-o", program, f"/work/{SOURCE.name}", *libraries])
         shutil.copyfile(job.inputs["key"] / "public.pem", job.output / "usr" / KEY)
