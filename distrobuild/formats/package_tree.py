@@ -1,0 +1,59 @@
+"""The files of one of this project's packages as a machine gets them: templates filled in, modes settled, presets made.
+
+Every packaging system packs the same tree, so that a package is the same in all of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+
+from distrobuild.errors import InvalidInput, Location, Problem
+from distrobuild.manifest.package import TEMPLATE_SUFFIX, Package, installed_paths
+
+PRESET = "usr/lib/systemd/system-preset/95-{name}.preset"
+"""Sorts after the distribution's own `90-*.preset`, which therefore wins."""
+
+
+def write_files(package: Package, folder: Path, tree: Path, facts: Mapping[str, str]) -> None:
+    """Write to `tree` what the package in `folder` installs of its own; `facts` are what its templates may name.
+
+    Raises `InvalidInput` for a mistake in a template, with its line.
+    """
+    tree.mkdir()
+    for path, file in installed_paths(folder):
+        target = tree / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_symlink():
+            target.symlink_to(file.readlink())
+            continue
+        if file.name.endswith(TEMPLATE_SUFFIX):
+            target.write_text(fill_in(file, facts), "utf-8")
+        else:
+            shutil.copyfile(file, target)
+        target.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+    if package.enable:
+        preset = tree / PRESET.format(name=package.name)
+        preset.parent.mkdir(parents=True, exist_ok=True)
+        preset.write_text("".join(f"enable {unit}\n" for unit in package.enable), "utf-8")
+
+
+def fill_in(template: Path, facts: Mapping[str, object]) -> str:
+    """The text of a user's template; raises `InvalidInput` with the line of a mistake in it."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    try:
+        return environment.from_string(template.read_text("utf-8")).render(facts)
+    except jinja2.TemplateSyntaxError as error:
+        raise InvalidInput([Problem(Location(template, error.lineno), error.message or "not a template")]) from None
+    except jinja2.UndefinedError as error:
+        # Jinja gives compiled templates the file name `<template>` and the lines of their source.
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+        hint = f"a template may name: {', '.join(sorted(facts))}"
+        place = Location(template, (lines or [None])[-1] or 1)
+        raise InvalidInput([Problem(place, error.message or "undefined", hint)]) from None
