@@ -18,6 +18,8 @@ from distrobuild.plan.selection import Selection
 from distrobuild.release.checksums import checksums
 
 SUMS = "SHA256SUMS"
+BESIDE = ("overlay", "binpkgs")
+"""Stages whose whole output stands beside the image, under its own names."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ def publish(
     for name, stage in beside.items():
         if stage in entries:
             sums |= _place(entries[stage], staged / name, "*")
+    for stage in BESIDE:
+        if stage in entries:
+            sums |= _place(entries[stage], staged, "*")
     images = _place(entries[plan.image.name], staged, "*")
     sums |= images
     for name, entry in boots.items():

@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from distrobuild.errors import InvalidInput, Location, Problem
-from distrobuild.manifest import suggestion
+from distrobuild.manifest import gentoo, suggestion
 from distrobuild.manifest.base import suite_problem
 from distrobuild.manifest.package import DESCRIPTION, load_package
 from distrobuild.manifest.project import Project, Text
 from distrobuild.manifest.values import DEFAULT_FLAVOUR, DistributionName
+from distrobuild.manifest.yaml_positions import YamlScalar
 
 Check: TypeAlias = Callable[[Project], Iterable[Problem]]
 
@@ -175,6 +176,22 @@ def packages_are_described(project: Project) -> Iterator[Problem]:
             load_package(described[name])
         except InvalidInput as error:
             yield from error.problems
+
+
+@check
+def packages_can_be_ebuilds(project: Project) -> Iterator[Problem]:
+    wanted = (node for _, node in project.nodes("targets.*.ebuilds"))
+    if not any(isinstance(node, YamlScalar) and node.value is True for node in wanted):
+        return
+    version = project.text("version")
+    folders = {path.parent.name: path.parent for path in (project.folder / PACKAGES).glob(f"*/{DESCRIPTION}")}
+    for _, folder in sorted(folders.items()):
+        try:
+            package = load_package(folder)
+        except InvalidInput as error:
+            yield from error.problems
+        else:
+            yield from gentoo.problems(folder, package, version.text if version else "0", folders)
 
 
 @check

@@ -152,6 +152,9 @@ class FlatcarTarget(SystemTarget):
     """Partitions as Flatcar has them, or as systemd finds and updates them by itself."""
     sysext: Sysext | None = None
     """A system extension to make beside the image."""
+    ebuilds: bool = False
+    """Make an ebuild of every package of this project and of the kernel, in a Portage repository, and signed binary
+    packages of those."""
     ignition: ProjectPath | None = None
     """Butane file that the image is booted with when it is tested."""
 

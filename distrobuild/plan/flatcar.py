@@ -11,6 +11,7 @@ from distrobuild.formats import disk_layout
 from distrobuild.formats.disk_layout import DiskLayout, PlannedPartition
 from distrobuild.manifest.package import load_package
 from distrobuild.manifest.targets import FlatcarTarget
+from distrobuild.plan.ebuilds import Ebuilds
 from distrobuild.plan.graph import Input, Node
 from distrobuild.plan.parts import Parts
 from distrobuild.stages.disk import DiskOptions, DiskStage
@@ -151,6 +152,9 @@ class Flatcar(Parts):
         if self.update is not None:
             beside |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
         also = [node for node in (self.sysext, self.update) if node is not None]
+        if self.target.ebuilds:
+            ebuilds = Ebuilds(self)
+            also += [ebuilds.overlay, ebuilds.binpkgs]
         return (*self.boots(self.image, BOOTS, beside), *also)
 
     @property

@@ -53,7 +53,7 @@ class Parts:
     def kernel(self) -> Node:
         chosen, flavour = self.selection.kernel, self.selection.kernel_flavour
         fragments = (*chosen.config, *flavour.config)
-        inputs: dict[str, Input] = {"source": self._kernel_source()}
+        inputs: dict[str, Input] = {"source": self.kernel_source}
         inputs |= {fragment_input(path): self.tree(path) for path in fragments}
         if chosen.patches is not None:
             inputs["patches"] = self.tree(chosen.patches)
@@ -68,6 +68,18 @@ class Parts:
             patches=chosen.patches,
         )
         return Node("kernel", KernelStage(options), inputs, self.tools)
+
+    @cached_property
+    def kernel_source(self) -> Input:
+        """Where the kernel's tree comes from."""
+        source = self.selection.kernel.source
+        if isinstance(source, AptSource):
+            return self.fetch("kernel", kernel_section(self.selection))
+        if isinstance(source, GitSource):
+            return Node("git/kernel", GitStage(GitOptions(commit=source.commit), source.git), {}, self.tools)
+        if isinstance(source, KernelOrgSource):
+            return self._kernel_org(source)
+        return self.tree(source.folder)
 
     @cached_property
     def debs(self) -> tuple[Node, ...]:
@@ -190,16 +202,6 @@ class Parts:
             base_suite=self.selection.base.suite,
         )
         return Node(f"deb/{name}", DebStage(options), {"package": self.tree(f"packages/{name}")}, self.tools)
-
-    def _kernel_source(self) -> Input:
-        source = self.selection.kernel.source
-        if isinstance(source, AptSource):
-            return self.fetch("kernel", kernel_section(self.selection))
-        if isinstance(source, GitSource):
-            return Node("git/kernel", GitStage(GitOptions(commit=source.commit), source.git), {}, self.tools)
-        if isinstance(source, KernelOrgSource):
-            return self._kernel_org(source)
-        return self.tree(source.folder)
 
     def _kernel_org(self, source: KernelOrgSource) -> Node:
         name = f"linux-{source.version}.tar.xz"

@@ -7,18 +7,25 @@ build. What it installs does not.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
+from distrobuild.errors import DistrobuildError
 from distrobuild.stages.openpgp import GPG, HOME, Signer
 from distrobuild.stages.portage import REPOSITORY, Portage, write_repository
 from distrobuild.stages.stage import Job, Options, Stage
 
 BINPKGS = "binpkgs"
 KEY = "binpkgs-key.asc"
-FROM_PORTAGE = "[PORTAGE_CONFIG]"
+PORTAGE = "[PORTAGE_CONFIG]"
 """Where Portage puts its own arguments in a command for gpg."""
+
+
+class NotListed(DistrobuildError):
+    """The index lacks packages: Portage found their signatures or their files wrong."""
 
 
 class BinpkgsOptions(Options):
@@ -54,16 +61,31 @@ class BinpkgsStage(Stage[BinpkgsOptions]):
                 portage.run("gpkg-sign", f"/out/{package.relative_to(job.output)}")
                 os.utime(package, (job.epoch, job.epoch))  # the index has it
             portage.run("emaint", "--fix", "binhost")
+            _check_index(folder)
             signer.gpg("--armor", "--export", "--output", f"/out/{KEY}")
 
 
 def _settings(signer: Signer) -> dict[str, str]:
-    command = [f"/usr/bin/{GPG[0]}", "--batch", "--pinentry-mode=loopback", *signer.clock, "--sign", "--armor"]
+    sign = [f"/usr/bin/{GPG[0]}", "--batch", "--pinentry-mode=loopback", *signer.clock, "--sign", "--armor", PORTAGE]
+    # Portage takes a signature for good only if its key is trusted.
+    verify = ["/usr/bin/gpg", "--verify", "--batch", "--no-tty", f"--trusted-key={signer.fingerprint}", "--status-fd=2"]
     return {
         "PKGDIR": f"/out/{BINPKGS}",
         "BINPKG_FORMAT": "gpkg",
         "FEATURES": "binpkg-signing",
-        "BINPKG_GPG_SIGNING_BASE_COMMAND": " ".join([*command, FROM_PORTAGE]),
+        "BINPKG_GPG_SIGNING_BASE_COMMAND": " ".join(sign),
         "BINPKG_GPG_SIGNING_GPG_HOME": f"/work/{HOME}",
         "BINPKG_GPG_SIGNING_KEY": signer.fingerprint,
+        "BINPKG_GPG_VERIFY_BASE_COMMAND": " ".join([*verify, PORTAGE, "[SIGNATURE]"]),
+        "BINPKG_GPG_VERIFY_GPG_HOME": f"/work/{HOME}",
+        "GPG_VERIFY_USER_DROP": "",  # nobody else may read the home
+        "GPG_VERIFY_GROUP_DROP": "",
     }
+
+
+def _check_index(folder: Path) -> None:
+    """emaint leaves out what it cannot verify, and says so only in passing."""
+    listed = re.findall(r"^PATH: (.*)$", (folder / "Packages").read_text("utf-8"), re.MULTILINE)
+    there = {package.relative_to(folder).as_posix() for package in folder.rglob("*.gpkg.tar")}
+    if missing := sorted(there - set(listed)):
+        raise NotListed(f"the index of binary packages lacks {', '.join(missing)}")

@@ -15,6 +15,8 @@ from pathlib import Path
 from distrobuild.formats.template import render
 from distrobuild.stages.stage import Job
 
+WHEELS = ("portage==3.0.83", "pkgcheck==0.10.36", "pkgcore==0.12.30")
+"""Portage and its checker, as pip is asked for them. Newer ones of pkgcheck and pkgcore refuse a bash before 5.3."""
 TEMPLATES = Path(__file__).parent / "templates" / "portage"
 PLACE = "/inputs/python"
 """Where a stage must bind the environment with Portage: its input `python`."""
