@@ -5,6 +5,7 @@ Every packaging system packs the same tree, so that a package is the same in all
 
 from __future__ import annotations
 
+import posixpath
 import shutil
 import traceback
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ def write_files(package: Package, folder: Path, tree: Path, facts: Mapping[str, 
         target = tree / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if file.is_symlink():
-            target.symlink_to(file.readlink())
+            target.symlink_to(_settled_link(path, str(file.readlink())))
             continue
         if file.name.endswith(TEMPLATE_SUFFIX):
             target.write_text(fill_in(file, facts), "utf-8")
@@ -40,6 +41,17 @@ def write_files(package: Package, folder: Path, tree: Path, facts: Mapping[str, 
         preset = tree / PRESET.format(name=package.name)
         preset.parent.mkdir(parents=True, exist_ok=True)
         preset.write_text("".join(f"enable {unit}\n" for unit in package.enable), "utf-8")
+
+
+def _settled_link(path: str, target: str) -> str:
+    """Absolute where it leads to another folder of `/`, else relative: Debian's policy (10.5), which debhelper enforces.
+
+    Only so has every packaging system the same link.
+    """
+    place = posixpath.join("/", posixpath.dirname(path))
+    absolute = posixpath.normpath(posixpath.join(place, target))
+    same = absolute.split("/")[1] == place.split("/")[1]
+    return posixpath.relpath(absolute, place) if same else absolute
 
 
 def fill_in(template: Path, facts: Mapping[str, object]) -> str:
