@@ -16,7 +16,7 @@ from pathlib import Path
 
 from distrobuild.errors import Problem
 from distrobuild.manifest import yaml_positions
-from distrobuild.manifest.package import DESCRIPTION, Dependency, Package, Relation, alternatives, select
+from distrobuild.manifest.package import DESCRIPTION, OTHERWISE, Dependency, Package, Relation, alternatives, select
 from distrobuild.manifest.yaml_positions import KeyPath, value_location
 
 GENTOO = "gentoo"
@@ -109,4 +109,4 @@ def _atom(relation: Relation, own: Collection[str], category: str) -> str:
 def _written(dependency: Dependency) -> str:
     if isinstance(dependency, str):
         return dependency
-    return next((each for each in dependency.values() if each is not None), "name")
+    return dependency.get(OTHERWISE) or next((each for each in dependency.values() if each is not None), "name")

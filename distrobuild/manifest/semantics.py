@@ -184,12 +184,13 @@ def packages_can_be_ebuilds(project: Project) -> Iterator[Problem]:
     if not any(isinstance(node, YamlScalar) and node.value is True for node in wanted):
         return
     version = project.text("version")
+    listed = {value.text for value in project.texts(*(f"{names}[]" for names in PACKAGE_LISTS))}
     folders = {path.parent.name: path.parent for path in (project.folder / PACKAGES).glob(f"*/{DESCRIPTION}")}
-    for _, folder in sorted(folders.items()):
+    for name, folder in sorted(folders.items()):
         try:
             package = load_package(folder)
         except InvalidInput as error:
-            yield from error.problems
+            yield from () if name in listed else error.problems  # those that are listed have been told already
         else:
             yield from gentoo.problems(folder, package, version.text if version else "0", folders)
 
