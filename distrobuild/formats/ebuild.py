@@ -27,10 +27,10 @@ def manifest(distfiles: Iterable[Path]) -> str:
 
 
 def _entry(file: Path) -> str:
-    digests = {"BLAKE2B": hashlib.blake2b(), "SHA512": hashlib.sha512()}
+    blake2b, sha512 = hashlib.blake2b(), hashlib.sha512()
     with file.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):
-            for digest in digests.values():
-                digest.update(chunk)
-    words = [word for name, digest in digests.items() for word in (name, digest.hexdigest())]
-    return " ".join(["DIST", file.name, str(file.stat().st_size), *words]) + "\n"
+            blake2b.update(chunk)
+            sha512.update(chunk)
+    size = file.stat().st_size
+    return f"DIST {file.name} {size} BLAKE2B {blake2b.hexdigest()} SHA512 {sha512.hexdigest()}\n"
