@@ -44,7 +44,7 @@ def write_files(package: Package, folder: Path, tree: Path, facts: Mapping[str, 
 
 
 def _settled_link(path: str, target: str) -> str:
-    """Absolute where it leads to another folder of `/`, else relative, as Debian's policy asks (10.5) and debhelper enforces.
+    """Absolute where it leads to another folder of `/`, else relative, as Debian's policy (10.5) and debhelper have it.
 
     Only so has every packaging system the same link.
     """

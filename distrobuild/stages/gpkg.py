@@ -9,6 +9,9 @@ from distrobuild.stages.portage import REPOSITORY, Portage, write_repository
 from distrobuild.stages.stage import Job, Options, Stage
 
 BINPKGS = "binpkgs"
+FLAGS = ("CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS")
+"""Of the compiler: those that the `.deb` was compiled with. Portage by itself has none, not even to optimise."""
+HARDENING = {"DEB_BUILD_MAINT_OPTIONS": "hardening=+all"}
 
 
 class GpkgOptions(Options):
@@ -37,9 +40,14 @@ class GpkgStage(Stage[GpkgOptions]):
             "PKGDIR": f"/out/{BINPKGS}",
             "BINPKG_FORMAT": "gpkg",
             "BINPKG_COMPRESS": "zstd",
+            **{name: _flags(job, name) for name in FLAGS},
         }
         # What a package needs is for where it is installed; nothing of it takes part in building it.
         ebuilds = [f"={path.parent.parent.name}/{path.stem}" for path in sorted(repository.glob("*/*/*.ebuild"))]
         Portage(job, self.options.name, settings).emerge("--buildpkgonly", "--nodeps", *ebuilds)
         for index in (job.output / BINPKGS).glob("Packages*"):
             index.unlink()
+
+
+def _flags(job: Job, name: str) -> str:
+    return job.sandbox.read(["dpkg-buildflags", "--get", name], environment=HARDENING).decode().strip()

@@ -183,6 +183,25 @@ def test_what_a_package_compiles_and_installs_is_the_same_in_both(
     assert (root / "etc/sample.conf").read_text() == "name = MLOS Linux\n"
 
 
+def test_a_compiled_program_is_optimised_and_hardened_as_that_of_the_deb(
+    make_job: MakeJob, python: Path, tmp_path: Path
+) -> None:
+    folder = sample(
+        tmp_path,
+        "architecture: any\n"
+        'build: [\'make CFLAGS="$CFLAGS $CPPFLAGS" LDFLAGS="$LDFLAGS" hello\']\n'
+        "install: ['install -D hello \"$DESTDIR/usr/libexec/hello\"']\n",
+        {
+            "source/hello.c": "#include <stdio.h>\n#ifndef __OPTIMIZE__\n#error slow\n#endif\n"
+            '#ifndef _FORTIFY_SOURCE\n#error soft\n#endif\nint main(void) { return puts("hello") < 0; }\n'
+        },
+    )
+    host = everything(make_job, python, make_ebuild(make_job({"package": folder}, "ebuild"), "sample"))
+    job = make_job({"host": host, "python": python}, "install")
+    install(job, "=mlos-base/sample-1.0.0")
+    assert job.sandbox.read(["/work/root/usr/libexec/hello"]) == b"hello\n"
+
+
 def test_a_file_taken_over_is_kept_beside_its_place(make_job: MakeJob, python: Path, tmp_path: Path) -> None:
     folder = sample(tmp_path, "diversions: [/etc/issue]\n", {"files/etc/issue": "ours\n"})
     host = everything(make_job, python, make_ebuild(make_job({"package": folder}, "ebuild"), "sample"))
