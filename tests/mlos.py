@@ -28,13 +28,13 @@ def session() -> Session:
 
 
 @functools.cache
-def selection() -> Selection:
-    return session().select("ubuntu")
+def selection(target: str = "ubuntu") -> Selection:
+    return session().select(target)
 
 
 @functools.cache
-def plan() -> Plan:
-    return session().plan(selection(), Stream(say))
+def plan(target: str = "ubuntu") -> Plan:
+    return session().plan(selection(target), Stream(say))
 
 
 def say(event: Event) -> None:
@@ -60,9 +60,9 @@ def copy_project(folder: Path) -> Path:
 
 
 @functools.cache
-def build(*stages: str) -> dict[str, Entry]:
-    """Build these stages (and what they need), from the store where they are unchanged."""
-    whole = plan()
+def build(*stages: str, target: str = "ubuntu") -> dict[str, Entry]:
+    """Build these stages of a target (and what they need), from the store where they are unchanged."""
+    whole = plan(target)
     goals = tuple(whole.find(stage) for stage in stages)
-    engine = session().engine(selection(), Stream(say))
+    engine = session().engine(selection(target), Stream(say))
     return engine.build(Plan(whole.target, goals, whole.epoch, whole.architecture))

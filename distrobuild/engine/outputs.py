@@ -77,6 +77,8 @@ def _places(selection: Selection) -> list[tuple[str, str, str]]:
         ("install", ".", "packages.json"),
         ("sysext", "sysext", "*"),
         ("ignition", "ignition", "*"),
+        ("overlay", ".", "*"),
+        ("binpkgs", ".", "*"),
         (f"update/{selection.manifest.version}", "update", "*"),
     ]
 

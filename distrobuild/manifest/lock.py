@@ -26,14 +26,14 @@ class Locked(BaseModel):
 
 
 class LockedPackage(Locked):
-    """A binary package of an archive: file `name`, `url` where it was seen, `size` in bytes."""
+    """A binary package of an archive, or a wheel: file `name`, `url` where it was seen, `size` in bytes if known."""
 
     package: str
     version: str
     architecture: str
     name: str
     url: str
-    size: int
+    size: int | None
     sha256: Sha256
 
 

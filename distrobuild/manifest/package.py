@@ -1,13 +1,13 @@
 """`packages/NAME/package.yaml`: what a package is, in words that no packaging system owns.
 
-The same description becomes a `.deb` today and an ebuild later, so it names files, units, diversions and
+The same description becomes a `.deb` and an ebuild, so it names files, units, diversions and
 dependencies, never maintainer scripts. What differs between distributions stands in a dependency's table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -66,7 +66,7 @@ def _requirement(text: str) -> str:
 
 Requirement: TypeAlias = Annotated[str, AfterValidator(_requirement)]
 Selector: TypeAlias = Annotated[
-    str, _written(r"[a-z]+(:[a-z0-9.-]+)?", "a base: write `debian`, `debian:trixie` or `otherwise`")
+    str, _written(r"[a-z]+(:[a-z0-9.-]+)?", "a base: write `debian`, `debian:trixie`, `gentoo` or `otherwise`")
 ]
 Dependency: TypeAlias = Requirement | dict[Selector, Requirement | None]
 AbsolutePath: TypeAlias = Annotated[str, _written(r"(/[^/]+)+", "an absolute path of a file")]
@@ -114,8 +114,8 @@ class Package(Model):
     """`all`: the same on every processor; `any`: compiled for one."""
     depends: tuple[Dependency, ...] = ()
     """Needed to work. A name, `name >= version`, `name | other`, or a table with one of these per base:
-    `{debian: a, "ubuntu:noble": b, otherwise: c}`. The most specific selector wins, an empty value or no
-    selector that fits means that nothing is needed there."""
+    `{debian: a, "ubuntu:noble": b, gentoo: category/c, otherwise: d}`. The most specific selector wins, an empty
+    value or no selector that fits means that nothing is needed there. `gentoo` speaks for ebuilds."""
     recommends: tuple[Dependency, ...] = ()
     """Wanted, but not needed; written as `depends`."""
     provides: tuple[Dependency, ...] = ()
@@ -143,17 +143,16 @@ def on_base(dependencies: tuple[Dependency, ...], distribution: str, suite: str)
     """What the dependencies mean on one base: all of the list, each by any one of the relations in it."""
     result = []
     for dependency in dependencies:
-        requirement = dependency if isinstance(dependency, str) else _select(dependency, distribution, suite)
+        selectors = f"{distribution}:{suite}", distribution
+        requirement = dependency if isinstance(dependency, str) else select(dependency, *selectors)
         if requirement is not None:
             result.append(alternatives(requirement))
     return result
 
 
-def _select(table: dict[Selector, Requirement | None], distribution: str, suite: str) -> Requirement | None:
-    for selector in (f"{distribution}:{suite}", distribution, OTHERWISE):
-        if selector in table:
-            return table[selector]
-    return None
+def select(table: Mapping[Selector, Requirement | None], *selectors: str) -> Requirement | None:
+    """The requirement of the first of the selectors that the table names, else that of `otherwise`, else none."""
+    return next((table[selector] for selector in (*selectors, OTHERWISE) if selector in table), None)
 
 
 def load_package(folder: Path, name: str | None = None) -> Package:

@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from distrobuild.errors import InvalidInput, Location, Problem
-from distrobuild.manifest import keys, suggestion
+from distrobuild.manifest import gentoo, keys, suggestion
 from distrobuild.manifest.base import suite_problem
 from distrobuild.manifest.package import DESCRIPTION, load_package
 from distrobuild.manifest.project import Project, Text
 from distrobuild.manifest.targets import FLATCAR_SOURCES, NO_SOURCE
 from distrobuild.manifest.values import DEFAULT_FLAVOUR, DistributionName
-from distrobuild.manifest.yaml_positions import key_location
+from distrobuild.manifest.yaml_positions import YamlScalar, key_location
 
 Check: TypeAlias = Callable[[Project], Iterable[Problem]]
 
@@ -225,6 +225,23 @@ def packages_are_described(project: Project) -> Iterator[Problem]:
             load_package(described[name])
         except InvalidInput as error:
             yield from error.problems
+
+
+@check
+def packages_can_be_ebuilds(project: Project) -> Iterator[Problem]:
+    wanted = (node for _, node in project.nodes("targets.*.ebuilds"))
+    if not any(isinstance(node, YamlScalar) and node.value is True for node in wanted):
+        return
+    version = project.text("version")
+    listed = {value.text for value in project.texts(*(f"{names}[]" for names in PACKAGE_LISTS))}
+    folders = {path.parent.name: path.parent for path in (project.folder / PACKAGES).glob(f"*/{DESCRIPTION}")}
+    for name, folder in sorted(folders.items()):
+        try:
+            package = load_package(folder)
+        except InvalidInput as error:
+            yield from () if name in listed else error.problems  # those that are listed have been told already
+        else:
+            yield from gentoo.problems(folder, package, version.text if version else "0", folders)
 
 
 @check

@@ -227,6 +227,9 @@ class FlatcarTarget(SystemTarget):
     `vhd` for Azure, `gce` for Google's Compute Engine; of its system, in memory, `pxe` for the network and `iso`."""
     sysext: Sysext | None = None
     """A system extension to make beside the image."""
+    ebuilds: bool = False
+    """Make an ebuild of every package of this project and of the kernel, in a Portage repository, and signed binary
+    packages of those."""
     ignition: ProjectPath | None = None
     """Butane file of what sets a machine up at its first boot: in the box tests, and where a release of Flatcar is the
     source, whose image carries the config."""

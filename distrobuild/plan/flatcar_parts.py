@@ -6,6 +6,7 @@ from functools import cached_property
 
 from distrobuild.manifest.package import load_package
 from distrobuild.manifest.targets import FlatcarTarget
+from distrobuild.plan.ebuilds import Ebuilds
 from distrobuild.plan.graph import Input, Node
 from distrobuild.plan.parts import Parts
 from distrobuild.stages.ignition import Facts, IgnitionOptions, IgnitionStage, Person
@@ -39,7 +40,11 @@ class FlatcarParts(Parts):
     @property
     def beside(self) -> tuple[Node, ...]:
         """What is made for machines with somebody else's image."""
-        return tuple(node for node in (self.sysext, self.ignition) if node is not None)
+        made = [node for node in (self.sysext, self.ignition) if node is not None]
+        if self.target.ebuilds:
+            ebuilds = Ebuilds(self)
+            made += [ebuilds.overlay, ebuilds.binpkgs]
+        return tuple(made)
 
     @cached_property
     def sysext(self) -> Node | None:

@@ -9,12 +9,17 @@ from distrobuild.errors import DistrobuildError
 from distrobuild.manifest.lock import Lock, Request, Section
 from distrobuild.manifest.models import AptSource
 from distrobuild.manifest.package import Package, load_package, on_base
+from distrobuild.manifest.targets import FlatcarTarget
 from distrobuild.manifest.values import DistributionName
+from distrobuild.plan import wheels
 from distrobuild.plan.resolve import Resolver
 from distrobuild.plan.selection import Selection
+from distrobuild.stages.portage import WHEELS
 from distrobuild.stages.tools import PROGRAMS
 
 TOOLS = "tools"
+PORTAGE = "tools/portage"
+"""Name of the section with the wheels of Portage."""
 
 
 class StaleLock(DistrobuildError):
@@ -53,6 +58,11 @@ def wanted_sections(selection: Selection) -> dict[str, Wanted]:
     )
     programs = tuple(sorted({*PROGRAMS, *tools.packages}))
     sections = {TOOLS: Wanted(debian.model_copy(update={"install": programs}), tools.keyring)}
+    if isinstance(selection.target, FlatcarTarget) and selection.target.ebuilds:
+        python = Request(
+            distribution=wheels.DISTRIBUTION, suite=tools.suite, snapshot=None, mirror=None, install=WHEELS
+        )
+        sections[PORTAGE] = Wanted(python, None)
     if selection.kernel is None:
         return sections
     source = selection.kernel.source
@@ -100,7 +110,10 @@ def make(lock: Lock, selection: Selection, *, update: str | None = None, update_
                 versions = {}
             elif update is not None:
                 versions.pop(update, None)
-            sections[name] = resolver.resolve(wanted.request, wanted.keyring, versions)
+            if wanted.request.distribution == wheels.DISTRIBUTION:
+                sections[name] = wheels.resolve(wanted.request, selection.architecture, sections[TOOLS], versions)
+            else:
+                sections[name] = resolver.resolve(wanted.request, wanted.keyring, versions)
     if update is not None and not known:
         raise StaleLock(f"nothing in the lock is called `{update}`", hint="name a section or a package of it")
     return Lock(sections=sections)

@@ -10,7 +10,7 @@ from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
 from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock
-from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource, Source
+from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource
 from distrobuild.manifest.targets import FlatcarTarget, Tests
 from distrobuild.plan.graph import Input, Node, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
@@ -57,7 +57,7 @@ class Parts:
         assert chosen is not None
         assert flavour is not None
         fragments = (*chosen.config, *flavour.config)
-        inputs: dict[str, Input] = {"source": self._kernel_source(chosen.source)}
+        inputs: dict[str, Input] = {"source": self.kernel_source}
         inputs |= {fragment_input(path): self.tree(path) for path in fragments}
         if chosen.patches is not None:
             inputs["patches"] = self.tree(chosen.patches)
@@ -72,6 +72,19 @@ class Parts:
             patches=chosen.patches,
         )
         return Node("kernel", KernelStage(options), inputs, self.tools)
+
+    @cached_property
+    def kernel_source(self) -> Input:
+        """Where the kernel's tree comes from."""
+        assert self.selection.kernel is not None
+        source = self.selection.kernel.source
+        if isinstance(source, AptSource):
+            return self.fetch("kernel", kernel_section(self.selection))
+        if isinstance(source, GitSource):
+            return Node("git/kernel", GitStage(GitOptions(commit=source.commit), source.git), {}, self.tools)
+        if isinstance(source, KernelOrgSource):
+            return self._kernel_org(source)
+        return self.tree(source.folder)
 
     @cached_property
     def debs(self) -> tuple[Node, ...]:
@@ -201,15 +214,6 @@ class Parts:
             base_suite=self.selection.base.suite,
         )
         return Node(f"deb/{name}", DebStage(options), {"package": self.tree(f"packages/{name}")}, self.tools)
-
-    def _kernel_source(self, source: Source) -> Input:
-        if isinstance(source, AptSource):
-            return self.fetch("kernel", kernel_section(self.selection))
-        if isinstance(source, GitSource):
-            return Node("git/kernel", GitStage(GitOptions(commit=source.commit), source.git), {}, self.tools)
-        if isinstance(source, KernelOrgSource):
-            return self._kernel_org(source)
-        return self.tree(source.folder)
 
     def _kernel_org(self, source: KernelOrgSource) -> Node:
         name = f"linux-{source.version}.tar.xz"

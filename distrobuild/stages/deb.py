@@ -14,23 +14,14 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import ClassVar
 
-from distrobuild.formats.template import render_source
-from distrobuild.manifest.package import (
-    SOURCE,
-    TEMPLATE_SUFFIX,
-    Package,
-    Relation,
-    installed_paths,
-    load_package,
-    on_base,
-)
+from distrobuild.formats.package_tree import write_files
+from distrobuild.formats.template import render
+from distrobuild.manifest.package import SOURCE, Package, Relation, load_package, on_base
 from distrobuild.stages.stage import Job, Options, Stage
 
 TEMPLATES = Path(__file__).parent / "templates" / "deb"
 DESCRIPTION_WIDTH = 78
 """Columns of a description in `control`, after the space that begins each line."""
-PRESET = "usr/lib/systemd/system-preset/95-{name}.preset"
-"""Sorts after the distribution's own `90-*.preset`, which therefore wins."""
 OPERATORS = {">=": ">=", "<=": "<=", "=": "=", ">": ">>", "<": "<<"}
 """Comparison of a requirement, and Debian's word for it (policy 7.1)."""
 BUILD = (
@@ -75,7 +66,7 @@ class DebStage(Stage[DebOptions]):
         package = load_package(folder, self.options.package)
         tree = job.work / package.name
         tree.mkdir()
-        self._write_files(package, folder, tree / "files")
+        write_files(package, folder, tree / "files", self._facts())
         if (folder / SOURCE).is_dir():
             shutil.copytree(folder / SOURCE, tree / SOURCE, symlinks=True)
         self._write_debian(package, tree / "debian", job.epoch)
@@ -93,24 +84,6 @@ class DebStage(Stage[DebOptions]):
     def _facts(self) -> dict[str, str]:
         """What templates below `files/` may name."""
         return {name: value for name, value in self.options if name != "package"}
-
-    def _write_files(self, package: Package, folder: Path, tree: Path) -> None:
-        tree.mkdir()
-        for path, file in installed_paths(folder):
-            target = tree / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if file.is_symlink():
-                target.symlink_to(file.readlink())
-                continue
-            if file.name.endswith(TEMPLATE_SUFFIX):
-                target.write_text(render_source(file, self._facts()), "utf-8")
-            else:
-                shutil.copyfile(file, target)
-            target.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
-        if package.enable:
-            preset = tree / PRESET.format(name=package.name)
-            preset.parent.mkdir(parents=True, exist_ok=True)
-            preset.write_text("".join(f"enable {unit}\n" for unit in package.enable), "utf-8")
 
     def _write_debian(self, package: Package, debian: Path, epoch: int) -> None:
         date = datetime.fromtimestamp(epoch, UTC)
@@ -133,13 +106,13 @@ class DebStage(Stage[DebOptions]):
         (debian / "source").mkdir()
         (debian / "source" / "format").write_text("3.0 (native)\n", "utf-8")
         for name in ("control", "rules", "changelog", "copyright"):
-            (debian / name).write_text(render_source(TEMPLATES / f"{name}.j2", facts), "utf-8")
+            (debian / name).write_text(render(TEMPLATES / f"{name}.j2", facts), "utf-8")
         (debian / "rules").chmod(0o755)
         if package.diversions:
             for name in ("preinst", "postrm"):
-                (debian / name).write_text(render_source(TEMPLATES / f"{name}.j2", facts), "utf-8")
+                (debian / name).write_text(render(TEMPLATES / f"{name}.j2", facts), "utf-8")
         if package.lintian_overrides:
-            text = render_source(TEMPLATES / "lintian-overrides.j2", facts)
+            text = render(TEMPLATES / "lintian-overrides.j2", facts)
             (debian / f"{package.name}.lintian-overrides").write_text(text, "utf-8")
 
     def _debian_relations(self, package: Package, field: str) -> list[str]:

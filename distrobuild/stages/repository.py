@@ -14,22 +14,16 @@ import shutil
 from collections.abc import Mapping
 from typing import ClassVar
 
-from distrobuild.errors import DistrobuildError
 from distrobuild.formats.deb_repository import (
     Suite,
     read_deb,
     repository_indexes,
     without_duplicates,
 )
-from distrobuild.sandbox.sandbox import ProgramFailed
+from distrobuild.stages.openpgp import Signer
 from distrobuild.stages.stage import Job, Options, Stage
 
-GPG = ("gpg", "--homedir=/work/gnupg", "--batch", "--quiet", "--pinentry-mode=loopback")
 KEY = "repository-key.asc"
-
-
-class BadSigningKey(DistrobuildError):
-    """The manifest's signing key cannot sign."""
 
 
 class RepositoryOptions(Options):
@@ -62,26 +56,13 @@ class RepositoryStage(Stage[RepositoryOptions]):
     def run(self, job: Job) -> None:
         """Write and sign the repository. Raises `BadPackage`, `SamePackageTwice` or `BadSigningKey`."""
         self._write(job)
-        home = job.work / "gnupg"
-        home.mkdir(mode=0o700)
-        try:
-            self._sign(job)
-        finally:
-            # The work folder of a failed stage is kept, a secret key must not be.
-            shutil.rmtree(home)
-
-    def _sign(self, job: Job) -> None:
-        if "key" in job.inputs:
-            self._import_key(job)
-        else:
-            job.log("no signing key in the manifest: signing with one that is thrown away")
-            self._make_key(job)
         suite = f"/out/repository/dists/{self.options.codename}"
-        self._gpg(job, "--clearsign", "--output", f"{suite}/InRelease", f"{suite}/Release")
-        self._gpg(job, "--armor", "--export", "--output", f"/out/{KEY}")
+        with Signer(job, f"{self.options.title} repository") as signer:
+            signer.gpg("--clearsign", "--output", f"{suite}/InRelease", f"{suite}/Release")
+            signer.gpg("--armor", "--export", "--output", f"/out/{KEY}")
         keyring = job.output / "keyring"
         keyring.mkdir()
-        if "key" in job.inputs:
+        if signer.lasting:
             shutil.copyfile(job.output / KEY, keyring / f"{self.options.name}-archive-keyring.asc")
 
     def _write(self, job: Job) -> None:
@@ -99,21 +80,3 @@ class RepositoryStage(Stage[RepositoryOptions]):
             index = root / path
             index.parent.mkdir(parents=True, exist_ok=True)
             index.write_bytes(content)
-
-    def _import_key(self, job: Job) -> None:
-        hint = "export it by `gpg --armor --export-secret-keys KEY`, without a passphrase"
-        try:
-            self._gpg(job, "--import", "/inputs/key")
-        except ProgramFailed as error:
-            raise BadSigningKey(f"the signing key cannot be read: {' / '.join(error.tail)}", hint=hint) from error
-        if not job.sandbox.read([*GPG, "--list-secret-keys", "--with-colons"]):
-            raise BadSigningKey("the signing key's file holds no secret key", hint=hint)
-
-    def _make_key(self, job: Job) -> None:
-        owner = f"{self.options.title} repository of one build"
-        self._gpg(job, "--passphrase", "", "--quick-generate-key", owner, "ed25519", "sign", "never")
-
-    def _gpg(self, job: Job, *arguments: str) -> None:
-        # The frozen clock makes the signature by one key the same bytes every time.
-        clock = ("--faked-system-time", f"{job.epoch}!")
-        job.sandbox.run([*GPG, *clock, *arguments])

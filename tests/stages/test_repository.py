@@ -11,7 +11,8 @@ import pytest
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats.deb_repository import BadPackage, SamePackageTwice
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
-from distrobuild.stages.repository import BadSigningKey, RepositoryOptions, RepositoryStage
+from distrobuild.stages.openpgp import BadSigningKey
+from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
 from distrobuild.stages.stage import Job
 
 MakeJob = Callable[..., Job]

@@ -130,6 +130,21 @@ def test_a_mistake_in_a_packages_description_is_reported_with_the_manifests(proj
     assert any("packages/hello/package.yaml" in line and "hallo" in line for line in messages())
 
 
+def test_every_package_must_be_able_to_be_an_ebuild_where_ebuilds_are_made(project: Path, rewrite: Rewrite) -> None:
+    description = project / "packages" / "beside" / "package.yaml"
+    description.parent.mkdir()
+    text = (project / "packages" / "hello" / "package.yaml").read_text().replace("name: hello", "name: beside")
+    description.write_text(f"{text}depends: [hello, chrony]\n")
+    target = "    source: {debian: trixie}"
+    rewrite({11: target})
+    load([MANIFEST])
+    rewrite({11: f"{target}\n    ebuilds: true"})
+    assert messages() == [
+        "packages/beside/package.yaml:4:18: `chrony` has no name in Gentoo",
+        "  hint: write `{gentoo: category/name, otherwise: chrony}`, or `gentoo:` for nothing",
+    ]
+
+
 def test_a_kernel_folder_may_stand_outside_the_project(
     rewrite: Rewrite, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -101,6 +101,15 @@ def test_an_empty_lock_lacks_every_section(root: Path) -> None:
     assert check(Lock(), selection(root)) == ["tools", "kernel/k", "ubuntu/ubuntu:noble/server"]
 
 
+def test_portage_is_locked_only_where_ebuilds_are_made(root: Path) -> None:
+    def sections(**keys: bool) -> set[str]:
+        flatcar = {"source": {"debian": "trixie"}, "kernel": "k", **keys}
+        manifest = Manifest.model_validate({**MANIFEST, "targets": {"flatcar": flatcar}})
+        return set(wanted_sections(select(manifest, root, "flatcar", None, None)))
+
+    assert sections(ebuilds=True) - sections() == {"tools/portage"}
+
+
 def test_a_lock_that_fits_lacks_nothing(root: Path) -> None:
     chosen = selection(root)
     assert check(lock_for(chosen), chosen) == []
