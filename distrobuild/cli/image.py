@@ -11,7 +11,7 @@ from distrobuild.cli.view import TerminalView
 from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Stream
 from distrobuild.errors import DistrobuildError
-from distrobuild.manifest.targets import NO_SOURCE
+from distrobuild.manifest.targets import NO_SOURCE, FlatcarTarget
 from distrobuild.plan.graph import Plan
 
 
@@ -32,14 +32,15 @@ class Image:
 def build_image(session: Session, target: str, *, dev: bool = False) -> Image:
     """Build up to the image, without booting it. Raises `NothingToBoot`."""
     selection = session.select(target, dev=dev)
+    if isinstance(selection.target, FlatcarTarget) and selection.target.source == NO_SOURCE:
+        raise NothingToBoot(
+            f"target `{target}` makes no image: its source is `{NO_SOURCE}`",
+            hint=f"what it makes for other machines: `distrobuild build {target}`",
+        )
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(console())))
         plan = session.plan(selection, emit)
-        if plan.image is None:
-            raise NothingToBoot(
-                f"target `{target}` makes no image: its source is `{NO_SOURCE}`",
-                hint=f"what it makes for other machines: `distrobuild build {target}`",
-            )
+        assert plan.image is not None
         engine = session.engine(selection, emit)
         entries = engine.build(replace(plan, goals=(plan.image, plan.find("tools"))))
     (path,) = entries[plan.image.name].output.iterdir()
