@@ -114,8 +114,8 @@ class Portage:
         command = ["python3", f"{PLACE}/lib/portage/bin/{program}", *arguments]
         self._sandbox.run(command, environment={**self._environment, **(environment or {})})
 
-    def check(self, *arguments: str) -> None:
-        """Run pkgcheck over the repository. Raises `ProgramFailed` for what it was told to refuse."""
+    def check(self, *arguments: str) -> str:
+        """What pkgcheck says of the repository; empty if nothing. Raises `ProgramFailed` where it cannot tell."""
         scan = ["scan", "--repo", f"/work/{REPOSITORY}", *arguments]
         command = ["python3", "-m", "pkgcheck", "--config", f"/work/{CONFIGURATION}", *scan]
-        self._sandbox.run(command, environment=self._environment)
+        return self._sandbox.read(command, environment=self._environment).decode()
