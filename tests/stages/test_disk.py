@@ -177,7 +177,7 @@ storage:
 def test_a_name_that_the_manifest_does_not_have_is_a_mistake_with_its_line(make_job: MakeJob, tmp_path: Path) -> None:
     butane = tmp_path / "machine.bu"
     butane.write_text("variant: flatcar\nversion: 1.0.0\n# {{ host }}\n")
-    with pytest.raises(InvalidInput, match=r"ignition/machine\.bu:3: 'host' is undefined\n.*hostname"):
+    with pytest.raises(InvalidInput, match=r"ignition/machine\.bu:3:1: 'host' is undefined\n.*hostname"):
         IgnitionStage(IgnitionOptions(source="ignition/machine.bu", facts=FACTS)).run(make_job({"butane": butane}))
 
 
