@@ -24,6 +24,9 @@ install() {
 
 	inst_simple "$moddir/give-up.conf" "$systemdsystemunitdir/emergency.service.d/50-give-up.conf"
 
+	# systemd makes /usr read-only, here as well, and Ignition has no other place for a config on the machine.
+	ln -s /run/ignition-config "$initdir/usr/lib/ignition"
+
 	inst_simple "$moddir/ignition-network.service" "$systemdsystemunitdir/ignition-network.service"
 	$SYSTEMCTL -q --root "$initdir" add-wants ignition-complete.target ignition-network.service
 
