@@ -29,6 +29,7 @@ install() {
 
 	inst_simple "$moddir/ignition-network.service" "$systemdsystemunitdir/ignition-network.service"
 	$SYSTEMCTL -q --root "$initdir" add-wants ignition-complete.target ignition-network.service
+	inst_simple "$systemdsystemunitdir/systemd-repart.service.d/50-not-in-memory.conf"
 
 	# Ignition makes encrypted volumes with it; its own module does not bring it.
 	inst_multiple cryptsetup
