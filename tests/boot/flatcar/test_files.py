@@ -29,8 +29,9 @@ def found(host: Host, expression: str) -> set[str]:
 
 
 def test_no_link_of_the_image_leads_nowhere(host: Host) -> None:
-    dead = set(host.check_output("find /usr -xdev -xtype l -not -path '/usr/share/factory/*'").splitlines())
-    assert dead == set()
+    # The factory's files stand elsewhere on a machine; of the documentation only the copyrights are there.
+    elsewhere = "-not -path '/usr/share/factory/*' -not -path '/usr/share/doc/*'"
+    assert host.check_output(f"find /usr -xdev -xtype l {elsewhere}") == ""
 
 
 def test_only_known_programs_give_more_rights(host: Host) -> None:
@@ -49,6 +50,5 @@ def test_every_file_has_an_owner(host: Host) -> None:
     assert found(host, "( -nouser -o -nogroup )".replace("(", r"\(").replace(")", r"\)")) == set()
 
 
-def test_no_name_of_the_image_has_odd_characters(host: Host) -> None:
-    odd = host.check_output(r"find /usr -xdev -name '*[^-A-Za-z0-9 _.,:;+@%=~#\[\]()!^&{}$]*'")
-    assert odd == ""
+def test_no_name_of_the_image_means_something_to_a_shell_or_a_terminal(host: Host) -> None:
+    assert host.check_output("""find /usr -xdev -name "*[[:cntrl:]*?<>|\\"'\\`]*" """) == ""
