@@ -15,8 +15,8 @@ from distrobuild.stages.stage import Job
 TEMPLATES = Path(__file__).parent / "templates" / "portage_package"
 COMMON_LICENCES = "/usr/share/common-licenses"
 """Texts of licences in the tools root; those that Debian does not call common stand among the templates."""
-COMPRESS = ("xz", "-9", "--threads=1")
-"""One thread: how many there are would show in the bytes."""
+COMPRESS = ("xz", "-3", "--threads=2")
+"""A kernel's tree takes a minute or two, not ten. One thread or several shows in the bytes, so it is always two."""
 REPOSITORY, DISTFILES = "repository", "distfiles"
 """Folders of a stage's output: part of an ebuild repository, and the files that its Manifests name."""
 
