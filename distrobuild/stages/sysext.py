@@ -33,6 +33,10 @@ class NotForAnExtension(DistrobuildError):
     """A package has files that a system extension cannot hold."""
 
 
+class NoPackages(DistrobuildError):
+    """There is nothing to make an extension of."""
+
+
 class SysextOptions(Options):
     """What the extension is, and where it fits."""
 
@@ -72,7 +76,7 @@ class SysextStage(Stage[SysextOptions]):
     """`.deb`s -> a system extension."""
 
     kind: ClassVar[str] = "sysext"
-    inputs: ClassVar[Mapping[str, str]] = {"debs/*": "what deb stages made"}
+    inputs: ClassVar[Mapping[str, str]] = {"debs/*": "what deb stages made: .deb files, at any depth"}
     outputs: Mapping[str, str] = {}
 
     def __init__(self, options: SysextOptions) -> None:
@@ -82,7 +86,7 @@ class SysextStage(Stage[SysextOptions]):
             self.outputs[f"{options.name}.transfer"] = "where systemd-sysupdate finds newer versions"
 
     def run(self, job: Job) -> None:
-        """Make it. Raises `NotForAnExtension` with every file that cannot be in it, or `ProgramFailed`."""
+        """Make it. Raises `NotForAnExtension` with every file that cannot be in it, `NoPackages`, or `ProgramFailed`."""
         with RootTar(*_data(job)) as packages, TarWriter(job.work / "tree.tar", job.epoch) as tree:
             self._write_tree(packages, tree)
         job.sandbox.run(self._make_image(job))
@@ -129,9 +133,13 @@ class SysextStage(Stage[SysextOptions]):
 def _data(job: Job) -> Iterator[Path]:
     """The files of each package as a tar archive."""
     for name in sorted(job.inputs):
-        for deb in sorted(job.inputs[name].glob("*.deb")):
+        debs = sorted(job.inputs[name].rglob("*.deb"))
+        if not debs:
+            raise NoPackages(f"{name.removeprefix('debs/')} has no .deb file")
+        for deb in debs:
             place = job.work / f"{deb.name}.tar"
-            place.write_bytes(job.sandbox.read(["dpkg-deb", "--fsys-tarfile", f"/inputs/{name}/{deb.name}"]))
+            path = f"/inputs/{name}/{deb.relative_to(job.inputs[name])}"
+            place.write_bytes(job.sandbox.read(["dpkg-deb", "--fsys-tarfile", path]))
             yield place
 
 
