@@ -48,8 +48,9 @@ def publish(
     sums = _place(entries["repository"], staged, "*")
     sums |= _place(entries["kernel"], staged / "kernel", "debs/*.deb")
     sums |= _place(entries["install"], staged, "packages.json")
-    beside = {"sysext": "sysext", "update": f"update/{selection.manifest.version}"}
-    for name, stage in beside.items():
+    update = f"update/{selection.manifest.version}"
+    beside = {"sysext": "sysext", "sysext/modules": "sysext", "oci": "oci", update: "update"}
+    for stage, name in beside.items():
         if stage in entries:
             sums |= _place(entries[stage], staged / name, "*")
     images = _place(entries[plan.image.name], staged, "*")

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from distrobuild.errors import InvalidInput, Location, Problem
-from distrobuild.manifest import suggestion
+from distrobuild.manifest import keys, suggestion
 from distrobuild.manifest.base import suite_problem
 from distrobuild.manifest.package import DESCRIPTION, load_package
 from distrobuild.manifest.project import Project, Text
@@ -32,9 +32,31 @@ SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
 IGNITION = "targets.*.ignition"
-PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", IGNITION, *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
-PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages", "targets.*.sysext.packages")
-NAME_LISTS = (*PACKAGE_LISTS, "targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs")
+EXTENSIONS = ("targets.*.sysext", "targets.*.kernel_modules")
+CERTIFICATES = tuple(f"{extension}.signing.certificate" for extension in EXTENSIONS)
+SECRET_KEYS = ("signing.key", *(f"{extension}.signing.key" for extension in EXTENSIONS))
+PROJECT_PATHS = (
+    "kernels.*.patches",
+    "targets.*.overlay",
+    IGNITION,
+    *CERTIFICATES,
+    *SIGNATURE_FILES,
+    *FRAGMENTS,
+    *TEST_FOLDERS,
+)
+CONTAINERS = "targets.*.containers.*"
+PACKAGE_LISTS = (
+    "targets.*.packages",
+    "targets.*.flavours.*.packages",
+    "targets.*.sysext.packages",
+    f"{CONTAINERS}.packages",
+)
+NAME_LISTS = (
+    *PACKAGE_LISTS,
+    *("targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs"),
+    "targets.*.kernel_modules.modules",
+    *(f"{CONTAINERS}.install", f"{CONTAINERS}.ports", f"{CONTAINERS}.volumes"),
+)
 
 
 def check(function: Check) -> Check:
@@ -101,7 +123,7 @@ def folders_and_files_exist(project: Project) -> Iterator[Problem]:
     for value in project.texts("kernels.*.patches", "targets.*.overlay", *TEST_FOLDERS):
         if not _leads_out(value):
             yield from project.absent(value, "folder", Path.is_dir)
-    for value in project.texts(IGNITION, *SIGNATURE_FILES, *FRAGMENTS):
+    for value in project.texts(IGNITION, *CERTIFICATES, *SIGNATURE_FILES, *FRAGMENTS):
         if not _leads_out(value):
             yield from project.absent(value, "file", Path.is_file)
 
@@ -119,7 +141,7 @@ def signature_comes_with_a_keyring(project: Project) -> Iterator[Problem]:
 
 @check
 def signing_key_exists(project: Project) -> Iterator[Problem]:
-    for value in project.texts("signing.key"):
+    for value in project.texts(*SECRET_KEYS):
         yield from project.absent(value, "file", Path.is_file)
 
 
@@ -175,6 +197,18 @@ def packages_are_described(project: Project) -> Iterator[Problem]:
             load_package(described[name])
         except InvalidInput as error:
             yield from error.problems
+
+
+@check
+def containers_run_a_program(project: Project) -> Iterator[Problem]:
+    for path, container in project.nodes(CONTAINERS):
+        words = [(*path, key, 0) for key in ("entrypoint", "command") if project.has(*path, key, 0)]
+        if not words:
+            message = f"`{keys.dotted(path)}` runs no program"
+            yield Problem(container.location, message, "name one as `entrypoint`, by its absolute path")
+        elif (program := project.text(*words[0])) and not program.text.startswith("/"):
+            message = f"`{program.key}`: `{program.text}` is not an absolute path"
+            yield program.problem(message, "the first word is a program, such as `/bin/sh`")
 
 
 @check

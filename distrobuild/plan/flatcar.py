@@ -9,15 +9,15 @@ from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
 from distrobuild.formats import disk_layout
 from distrobuild.formats.disk_layout import DiskLayout, PlannedPartition
-from distrobuild.manifest.package import load_package
 from distrobuild.manifest.targets import FlatcarTarget
+from distrobuild.plan.containers import container_images
+from distrobuild.plan.extensions import module_extension, package_extension
 from distrobuild.plan.graph import Input, Node
 from distrobuild.plan.parts import Parts
 from distrobuild.stages.disk import DiskOptions, DiskStage
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
 from distrobuild.stages.ignition import IgnitionOptions, IgnitionStage
-from distrobuild.stages.sysext import SysextOptions, SysextStage
 from distrobuild.stages.uki import UkiOptions, UkiStage
 from distrobuild.stages.update import UpdateOptions, UpdateStage
 from distrobuild.stages.usr import UsrOptions, UsrStage
@@ -119,21 +119,17 @@ class Flatcar(Parts):
     @cached_property
     def sysext(self) -> Node | None:
         """Packages for machines that have another image."""
-        wanted = self.target.sysext
-        if wanted is None:
-            return None
-        described = (load_package(self.selection.root / "packages" / name) for name in wanted.packages)
-        options = SysextOptions(
-            name=self.manifest.name,
-            version=self.manifest.version,
-            architecture=self.selection.architecture,
-            fits=wanted.fits,
-            format=wanted.format,
-            enable=tuple(unit for package in described for unit in package.enable),
-            updates=wanted.updates,
-        )
-        inputs = {f"debs/{name}": self.deb(name) for name in wanted.packages}
-        return Node("sysext", SysextStage(options), inputs, self.tools)
+        return package_extension(self, self.target.sysext)
+
+    @cached_property
+    def kernel_modules(self) -> Node | None:
+        """Modules of our kernel for machines that have this image, and not all of its modules."""
+        return module_extension(self, self.target.kernel_modules)
+
+    @cached_property
+    def containers(self) -> Node | None:
+        """Container images for machines that run them."""
+        return container_images(self, self.target.containers)
 
     @cached_property
     def ignition(self) -> Node | None:
@@ -148,9 +144,11 @@ class Flatcar(Parts):
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""
         beside = {} if self.ignition is None else {"ignition": self.ignition}
+        if self.containers is not None:
+            beside["containers"] = self.containers
         if self.update is not None:
             beside |= {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
-        also = [node for node in (self.sysext, self.update) if node is not None]
+        also = [node for node in (self.sysext, self.kernel_modules, self.update, self.containers) if node is not None]
         return (*self.boots(self.image, BOOTS, beside), *also)
 
     @property
