@@ -36,6 +36,8 @@ if [ "${1-}" = tests ]; then
     need gpg gpg
     need gpg-agent gpg-agent
     need file file
+    need skopeo skopeo
+    need crun crun
 fi
 has_python || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0

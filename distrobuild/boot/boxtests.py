@@ -54,7 +54,8 @@ class BoxTestRun:
     """One run: which guest, which tests, what to compare with, where results go.
 
     `timeout_seconds` limits the boot; `select` is pytest's `-k`; `probe_cache` remembers whether KVM works.
-    `updates` are folders with further versions of the image, the next first.
+    `updates` are folders with further versions of the image, the next first; `containers` is a folder with container
+    images and their units.
     """
 
     guest: GuestOptions
@@ -67,6 +68,7 @@ class BoxTestRun:
     select: str | None = None
     probe_cache: Path | None = None
     updates: tuple[Path, ...] = ()
+    containers: Path | None = None
 
     def command(self) -> list[str]:
         """The command line that runs the tests; it can be pasted into a shell."""
@@ -92,6 +94,7 @@ class BoxTestRun:
         command += ["--ignition", str(self.guest.ignition.absolute())] if self.guest.ignition else []
         command += [word for size in self.guest.disks_mib for word in ("--disk", str(size))]
         command += [word for update in self.updates for word in ("--update", str(update.absolute()))]
+        command += ["--containers", str(self.containers.absolute())] if self.containers else []
         command += ["--boot-timeout", str(self.timeout_seconds), "--facts", str(self.facts_file)]
         command += ["--results", str(self.results.absolute()), "--junitxml", str(self.results.absolute() / JUNIT)]
         command += ["--probe-cache", str(self.probe_cache.absolute())] if self.probe_cache else []

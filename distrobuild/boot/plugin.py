@@ -3,7 +3,7 @@
     pytest -p distrobuild.boot.plugin --image mlos.iso --tools-root ROOT tests/boot/ubuntu
 
 Fixtures: `host` (testinfra), `guest` (`distrobuild.boot.guest.Guest`), `facts` (`distrobuild.boot.facts.Facts`),
-`updates` (folders with further versions).
+`updates` (folders with further versions), `containers` (a folder with container images and their units).
 Mark `media("disk", ...)`: the test is about an image that was booted as one of these, and left out otherwise. Mark
 `reboot`: the test looks at a further boot (`guest.reboot()`), so it runs after those of the first. Mark
 `shutdown`: the test turns the guest off, so it runs after all others. The folder of `--results` gets
@@ -160,6 +160,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     add("--ignition", type=Path, help="Ignition config for the first boot")
     add("--update", type=Path, action="append", default=[], help="folder with a further version; can be repeated")
     add("--disk", type=int, action="append", default=[], metavar="MIB", help="an empty disk; can be repeated")
+    add("--containers", type=Path, help="folder with container images and their units")
     add("--memory", type=int, default=2048, metavar="MIB", help="memory of the guest in MiB")
     add("--cpus", type=int, default=2, help="processors of the guest")
     add("--boot-timeout", type=float, default=600.0, metavar="SECONDS", help="how long the guest may take to boot")
@@ -201,6 +202,15 @@ def facts(pytestconfig: pytest.Config) -> Facts:
 def updates(pytestconfig: pytest.Config) -> list[Path]:
     """Folders with further versions of the image, as systemd-sysupdate reads them; the next first."""
     found: list[Path] = pytestconfig.getoption("update")
+    return found
+
+
+@pytest.fixture(scope="session")
+def containers(pytestconfig: pytest.Config) -> Path:
+    """The folder with container images, their archives and units; a test that needs it is skipped without it."""
+    found: Path | None = pytestconfig.getoption("containers")
+    if found is None:
+        pytest.skip("no --containers")
     return found
 
 

@@ -76,6 +76,8 @@ def _places(selection: Selection) -> list[tuple[str, str, str]]:
         ("kernel", "kernel", "debs/*.deb"),
         ("install", ".", "packages.json"),
         ("sysext", "sysext", "*"),
+        ("sysext/modules", "sysext", "*"),
+        ("oci", "oci", "*"),
         ("ignition", "ignition", "*"),
         ("overlay", ".", "*"),
         ("binpkgs", ".", "*"),

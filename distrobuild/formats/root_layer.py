@@ -7,6 +7,7 @@ mode from the uppermost layer that has it (Documentation/filesystems/overlayfs.r
 from __future__ import annotations
 
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from distrobuild.formats.root_tar import RootTar, TarWriter
@@ -15,15 +16,32 @@ UNCOMPARED = ("dev/", "proc/", "run/", "sys/", "tmp/")
 """Folders that a running system fills; nothing in them is part of a root file system."""
 
 
-def write_layer(before: RootTar, after: RootTar, place: Path, epoch: int) -> None:
-    """Write to `place` the layer that makes `after` out of `before`; no time in it is later than `epoch`."""
+@dataclass(frozen=True)
+class Changes:
+    """What turns one root file system into another: paths to take from the second, and paths that are gone."""
+
+    kept: tuple[str, ...]
+    """What is new or differs, and every folder above that; sorted."""
+    gone: tuple[str, ...]
+    """What the first has and the second has not; below a folder that is gone nothing is named. Sorted."""
+
+
+def changes(before: RootTar, after: RootTar) -> Changes:
+    """What makes `after` out of `before`."""
     changed = {path for path in after if not path.startswith(UNCOMPARED) and _differs(before, after, path)}
     gone = {path for path in before if not path.startswith(UNCOMPARED) and after.lookup(path) is None}
     # Below a folder that is gone nothing is left to hide.
     gone = {path for path in gone if str(PurePosixPath(path).parent) not in gone}
     folders = {str(parent) for path in changed | gone for parent in PurePosixPath(path).parents} & set(after)
+    return Changes(tuple(sorted(changed | folders)), tuple(sorted(gone)))
+
+
+def write_layer(before: RootTar, after: RootTar, place: Path, epoch: int) -> None:
+    """Write to `place` the layer that makes `after` out of `before`; no time in it is later than `epoch`."""
+    found = changes(before, after)
+    gone = set(found.gone)
     with TarWriter(place, epoch) as layer:
-        for path in sorted(changed | gone | folders):
+        for path in sorted({*found.kept, *gone}):
             if path in gone:
                 layer.whiteout(path)
             else:

@@ -137,16 +137,34 @@ class TarWriter:
 
         Extended attributes come along; a hard link becomes a file of its own.
         """
+        found = self._found(path, root)
+        content = root.read(path) if found.isreg() else b""
+        attributes = {name: text for name, text in found.pax_headers.items() if name.startswith("SCHILY.xattr.")}
+        member = self._like(found, place or path)
+        member.pax_headers = attributes
+        self._tar.addfile(member, io.BytesIO(content))
+
+    def copy_name(self, path: str, root: RootTar, target: str) -> None:
+        """Add `path`, which in `root` is a regular file, as a further name of the one that was added at `target`.
+
+        Whoever unpacks a hard link gives the file that link's owner, mode and time, so it has those of the file.
+        """
+        member = self._like(self._found(path, root), path)
+        member.type, member.linkname, member.size, member.pax_headers = tarfile.LNKTYPE, f"./{_normal(target)}", 0, {}
+        self._tar.addfile(member)
+
+    @staticmethod
+    def _found(path: str, root: RootTar) -> tarfile.TarInfo:
         found = root.lookup_file(path)
         if found is None:
             raise BadRootArchive(f"the root file system has nothing at /{path}")
-        content = root.read(path) if found.isreg() else b""
-        attributes = {name: text for name, text in found.pax_headers.items() if name.startswith("SCHILY.xattr.")}
-        mtime = min(int(found.mtime), self._epoch)
+        return found
+
+    def _like(self, found: tarfile.TarInfo, place: str) -> tarfile.TarInfo:
         member = copy.copy(found)
-        member.name, member.mtime, member.uname, member.gname = f"./{_normal(place or path)}", mtime, "", ""
-        member.pax_headers = attributes
-        self._tar.addfile(member, io.BytesIO(content))
+        member.name, member.mtime = f"./{_normal(place)}", min(int(found.mtime), self._epoch)
+        member.uname, member.gname = "", ""
+        return member
 
     def _add(
         self, path: str, kind: bytes, mode: int, owner: tuple[int, int], *, content: bytes = b"", target: str = ""

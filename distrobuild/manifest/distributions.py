@@ -22,7 +22,8 @@ class Distribution:
     `suites` are the ones that people ask for, to tell a slip from an intention: others are taken as they are.
     `keyring` is the file on a host that has `keyring_package`; the same package brings it into the image.
     `minimal` is what every image needs beyond Essential and apt, `live` what makes an initramfs that finds a medium,
-    `verity` what makes one that opens a verified /usr and runs Ignition.
+    `verity` what makes one that opens a verified /usr and runs Ignition. `container` is what every container image has
+    beyond Essential.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Distribution:
     minimal: tuple[str, ...]
     live: tuple[str, ...]
     verity: tuple[str, ...]
+    container: tuple[str, ...]
 
 
 MINIMAL = (
@@ -50,6 +52,8 @@ VERITY = (
     "cryptsetup-bin", "curl", "dmsetup", "dracut-core", "dracut-network", "e2fsprogs", "fdisk", "gdisk", "ignition",
     "systemd-boot", "systemd-container", "systemd-cryptsetup", "systemd-repart",
 )  # fmt: skip
+
+CONTAINER = ("ca-certificates", "netbase", "tzdata")
 
 BUILT_IN_LOCALES = ("C", "C.UTF-8", "POSIX")
 
@@ -75,6 +79,7 @@ DISTRIBUTIONS = {
         minimal=MINIMAL,
         live=LIVE,
         verity=VERITY,
+        container=CONTAINER,
     ),
     DistributionName.UBUNTU: Distribution(
         title="Ubuntu",
@@ -88,5 +93,6 @@ DISTRIBUTIONS = {
         minimal=MINIMAL,
         live=LIVE,
         verity=VERITY,
+        container=CONTAINER,
     ),
 }

@@ -72,7 +72,7 @@ def _inside_forms(key: Key) -> Iterator[str]:
 
 def _list(children: Iterable[Key]) -> Iterator[str]:
     children = list(children)
-    column = max(len(child.path[-1]) for child in children) + 6
+    column = max((len(child.path[-1]) for child in children), default=0) + 6
     for child in children:
         needed = " (needed)" if child.required else ""
         text = f"{child.type}{needed}. {child.documentation}"

@@ -34,10 +34,35 @@ SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
 IGNITION = "targets.*.ignition"
-UPDATE_KEYS = "targets.*.update.key"
-PROJECT_PATHS = ("kernels.*.patches", "targets.*.overlay", IGNITION, *SIGNATURE_FILES, *FRAGMENTS, *TEST_FOLDERS)
-PACKAGE_LISTS = ("targets.*.packages", "targets.*.flavours.*.packages", "targets.*.sysext.packages")
-NAME_LISTS = (*PACKAGE_LISTS, "targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs")
+EXTENSIONS = ("targets.*.sysext", "targets.*.kernel_modules")
+CERTIFICATES = tuple(f"{extension}.signing.certificate" for extension in EXTENSIONS)
+SECRET_KEYS = (
+    "signing.key",
+    "targets.*.update.key",
+    *(f"{extension}.signing.key" for extension in EXTENSIONS),
+)
+PROJECT_PATHS = (
+    "kernels.*.patches",
+    "targets.*.overlay",
+    IGNITION,
+    *CERTIFICATES,
+    *SIGNATURE_FILES,
+    *FRAGMENTS,
+    *TEST_FOLDERS,
+)
+CONTAINERS = "targets.*.containers.*"
+PACKAGE_LISTS = (
+    "targets.*.packages",
+    "targets.*.flavours.*.packages",
+    "targets.*.sysext.packages",
+    f"{CONTAINERS}.packages",
+)
+NAME_LISTS = (
+    *PACKAGE_LISTS,
+    *("targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs"),
+    "targets.*.kernel_modules.modules",
+    *(f"{CONTAINERS}.install", f"{CONTAINERS}.ports", f"{CONTAINERS}.volumes"),
+)
 
 
 def check(function: Check) -> Check:
@@ -104,7 +129,7 @@ def folders_and_files_exist(project: Project) -> Iterator[Problem]:
     for value in project.texts("kernels.*.patches", "targets.*.overlay", *TEST_FOLDERS):
         if not _leads_out(value):
             yield from project.absent(value, "folder", Path.is_dir)
-    for value in project.texts(IGNITION, *SIGNATURE_FILES, *FRAGMENTS):
+    for value in project.texts(IGNITION, *CERTIFICATES, *SIGNATURE_FILES, *FRAGMENTS):
         if not _leads_out(value):
             yield from project.absent(value, "file", Path.is_file)
 
@@ -169,7 +194,7 @@ def target_without_an_own_system_makes_something(project: Project) -> Iterator[P
 
 @check
 def signing_key_exists(project: Project) -> Iterator[Problem]:
-    for value in project.texts("signing.key", UPDATE_KEYS):
+    for value in project.texts(*SECRET_KEYS):
         yield from project.absent(value, "file", Path.is_file)
 
 
@@ -242,6 +267,18 @@ def packages_can_be_ebuilds(project: Project) -> Iterator[Problem]:
             yield from () if name in listed else error.problems  # those that are listed have been told already
         else:
             yield from gentoo.problems(folder, package, version.text if version else "0", folders)
+
+
+@check
+def containers_run_a_program(project: Project) -> Iterator[Problem]:
+    for path, container in project.nodes(CONTAINERS):
+        words = [(*path, key, 0) for key in ("entrypoint", "command") if project.has(*path, key, 0)]
+        if not words:
+            message = f"`{keys.dotted(path)}` runs no program"
+            yield Problem(container.location, message, "name one as `entrypoint`, by its absolute path")
+        elif (program := project.text(*words[0])) and not program.text.startswith("/"):
+            message = f"`{program.key}`: `{program.text}` is not an absolute path"
+            yield program.problem(message, "the first word is a program, such as `/bin/sh`")
 
 
 @check

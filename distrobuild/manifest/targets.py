@@ -10,11 +10,18 @@ from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
 from distrobuild.manifest.values import (
     ABSOLUTE_PATH,
     ARCHIVE_ADDRESS,
+    CONTAINER_NAME,
+    CONTAINER_USER,
     DEFAULT_FLAVOUR,
+    FOLDER,
     KERNEL_ARGUMENT,
     LOCALE,
+    MODULE,
+    ONE_LINE,
+    PORT,
     PUBLIC_KEY,
     TIMESTAMP,
+    VARIABLE,
     AccountName,
     DistributionName,
     Model,
@@ -184,17 +191,67 @@ FlatcarSource = Annotated[
 ]
 
 
-class Sysext(Model):
+class SysextSigning(Model):
+    """The key that an extension is signed with."""
+
+    key: str
+    """File with the private RSA key, PEM without passphrase; it may stand outside of the project."""
+    certificate: ProjectPath
+    """File with the key's certificate, PEM; machines that shall trust the extension have it in `/etc/verity.d`."""
+
+
+class Extension(Model):
+    """What every kind of system extension has: how its image is made and published."""
+
+    format: Literal["squashfs", "erofs"] = "squashfs"
+    """File system of the image."""
+    updates: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
+    """Folder on the web where newer versions are published; systemd-sysupdate looks there."""
+    signing: SysextSigning | None = None
+    """Make a signed disk image with a hash tree; without it, the file system alone."""
+
+
+class Sysext(Extension):
     """A system extension made of packages of this project, for machines whose `/usr` is read-only."""
 
     packages: tuple[Name, ...] = Field(min_length=1)
     """Packages of this project (`packages/NAME`) that it holds."""
     fits: Literal["flatcar", "any"] = "flatcar"
     """`flatcar`: any release of Flatcar, and nothing else; `any`: every system with systemd."""
-    format: Literal["squashfs", "erofs"] = "squashfs"
-    """File system of the image."""
-    updates: Annotated[str, StringConstraints(pattern=ARCHIVE_ADDRESS)] | None = None
-    """Folder on the web where newer versions are published; systemd-sysupdate looks there."""
+
+
+class KernelModules(Extension):
+    """A system extension with modules of the kernel, for this version of this distribution and nothing else."""
+
+    modules: tuple[Annotated[str, StringConstraints(pattern=MODULE)], ...] = Field(min_length=1)
+    """Modules by name, as `modprobe` takes them; those that they need come along."""
+
+
+class Container(Model):
+    """An image for container runtimes: a small base, and what is installed on it."""
+
+    description: Annotated[str, StringConstraints(pattern=ONE_LINE)] | None = None
+    """What runs in it, in one line; default: its name."""
+    packages: tuple[Name, ...] = ()
+    """Packages of this project (`packages/NAME`) that it holds."""
+    install: tuple[Name, ...] = ()
+    """Packages of the base's archive that it holds, beside a small base of its own."""
+    entrypoint: tuple[str, ...] = ()
+    """Program that a start runs, by its absolute path, and arguments that it always gets."""
+    command: tuple[str, ...] = ()
+    """Arguments that follow, unless the start names others; without `entrypoint`, the program first."""
+    environment: dict[
+        Annotated[str, StringConstraints(pattern=VARIABLE)], Annotated[str, Field(description="Value of the variable.")]
+    ] = Field(default_factory=dict)
+    """Variables of the program's environment. `PATH` is set without being named."""
+    user: Annotated[str, StringConstraints(pattern=CONTAINER_USER)] | None = None
+    """Who runs the program: a user of the image, or a number. Default: root."""
+    working_directory: Annotated[str, StringConstraints(pattern=ABSOLUTE_PATH)] = "/"
+    """Where the program starts."""
+    ports: tuple[Annotated[str, StringConstraints(pattern=PORT)], ...] = ()
+    """Ports that the program serves, such as `8080/tcp`; the units publish them on the same numbers."""
+    volumes: tuple[Annotated[str, StringConstraints(pattern=FOLDER)], ...] = ()
+    """Folders whose content outlives a container; the units keep them below `/var/lib/NAME`."""
 
 
 class Update(Model):
@@ -230,6 +287,10 @@ class FlatcarTarget(SystemTarget):
     ebuilds: bool = False
     """Make an ebuild of every package of this project and of the kernel, in a Portage repository, and signed binary
     packages of those."""
+    kernel_modules: KernelModules | None = None
+    """A system extension with modules of the kernel, called `NAME-modules`."""
+    containers: dict[Annotated[str, StringConstraints(pattern=CONTAINER_NAME)], Container] = Field(default_factory=dict)
+    """Container images to make beside the image, by name."""
     ignition: ProjectPath | None = None
     """Butane file of what sets a machine up at its first boot: in the box tests, and where a release of Flatcar is the
     source, whose image carries the config."""

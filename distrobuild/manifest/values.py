@@ -27,6 +27,13 @@ CONFIG_TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.-]*config$"
 MAINTAINER = r"^[^<>]+ <[^<>@\s]+@[^<>@\s]+>$"
 ACCOUNT = r"^[a-z_][a-z0-9_-]*$"
 KERNEL_ARGUMENT = r"^[!#%&(-\[\]-_a-~]+$"
+CONTAINER_NAME = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+CONTAINER_USER = r"^([a-z_][a-z0-9_-]*|[0-9]+)(:([a-z_][a-z0-9_-]*|[0-9]+))?$"
+PORT = r"^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])/(tcp|udp)$"
+FOLDER = r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"
+MODULE = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+ONE_LINE = r"^\S(.*\S)?$"
 LOCALE = r"^[A-Za-z]+(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?$"
 
 MEANINGS = {
@@ -44,6 +51,13 @@ MEANINGS = {
     KERNEL_ARGUMENT: ("a word of a kernel command line", "printable ASCII without spaces, quotes, `$` and `\\`"),
     LOCALE: ("a locale", "such as `C.UTF-8` or `de_DE.UTF-8`"),
     ABSOLUTE_PATH: ("an absolute path", "it begins with `/`"),
+    CONTAINER_NAME: ("a container's name", "lower-case words of letters and digits, with `.`, `_` or `-` between them"),
+    CONTAINER_USER: ("a user of a container", "`NAME`, `UID`, `NAME:GROUP` or `UID:GID`"),
+    PORT: ("a port", "a number up to 65535 and a protocol, such as `8080/tcp`"),
+    FOLDER: ("an absolute path of a folder", "names of letters, digits, `.`, `_` and `-` with `/` before each"),
+    MODULE: ("the name of a module", "letters, digits, `_` and `-`, without `.ko`"),
+    VARIABLE: ("the name of a variable", "letters, digits and `_`, not beginning with a digit"),
+    ONE_LINE: ("one line of text", "no line break, and no blank at either end"),
     TIMESTAMP: ("a timestamp", "such as `20260101T000000Z`"),
 }
 """What a text that must match a pattern is called, and what it looks like, for people."""

@@ -9,6 +9,8 @@ from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
 from distrobuild.formats import disk_layout
 from distrobuild.formats.disk_layout import DiskLayout, PlannedPartition
+from distrobuild.plan.containers import container_images
+from distrobuild.plan.extensions import module_extension
 from distrobuild.plan.flatcar_parts import FlatcarParts
 from distrobuild.plan.graph import Input, Node
 from distrobuild.stages.convert import ConvertOptions, ConvertStage, Format
@@ -149,6 +151,16 @@ class Flatcar(FlatcarParts):
         return Node("iso", MemoryIsoStage(options), {"pxe": self.pxe}, self.tools)
 
     @cached_property
+    def kernel_modules(self) -> Node | None:
+        """Modules of our kernel for machines that have this image, and not all of its modules."""
+        return module_extension(self, self.target.kernel_modules)
+
+    @cached_property
+    def containers(self) -> Node | None:
+        """Container images for machines that run them."""
+        return container_images(self, self.target.containers)
+
+    @cached_property
     def update(self) -> Node:
         """What brings machines to this version."""
         return self._update(self.system, self.manifest.version)
@@ -168,8 +180,13 @@ class Flatcar(FlatcarParts):
     def goals(self) -> tuple[Node, ...]:
         """The image, booted; what stands beside it."""
         config = {} if self.ignition is None else {"ignition": self.ignition}
-        later = {f"updates/{version}": self._update(self._system(version), version) for version in self._later}
-        goals = [*self.boots(self.image, BOOTS, config | later), *self.conversions, *self.beside, self.update]
+        beside = config | {
+            f"updates/{version}": self._update(self._system(version), version) for version in self._later
+        }
+        if self.containers is not None:
+            beside["containers"] = self.containers
+        made = [node for node in (*self.beside, self.kernel_modules, self.containers) if node is not None]
+        goals = [*self.boots(self.image, BOOTS, beside), *self.conversions, *made, self.update]
         if "pxe" in self.target.outputs:
             goals += self.boots(self.pxe, PXE_BOOTS, config, "pxe")
         if "iso" in self.target.outputs:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from distrobuild.manifest.package import load_package
 from distrobuild.manifest.targets import FlatcarTarget
 from distrobuild.plan.ebuilds import Ebuilds
+from distrobuild.plan.extensions import package_extension
 from distrobuild.plan.graph import Input, Node
 from distrobuild.plan.parts import Parts
 from distrobuild.stages.ignition import Facts, IgnitionOptions, IgnitionStage, Person
-from distrobuild.stages.sysext import SysextOptions, SysextStage
+from distrobuild.stages.sysext import SysextStage
 
 
 class FlatcarParts(Parts):
@@ -49,21 +49,7 @@ class FlatcarParts(Parts):
     @cached_property
     def sysext(self) -> Node | None:
         """Packages for machines that have another image."""
-        wanted = self.target.sysext
-        if wanted is None:
-            return None
-        described = (load_package(self.selection.root / "packages" / name) for name in wanted.packages)
-        options = SysextOptions(
-            name=self.manifest.name,
-            version=self.manifest.version,
-            architecture=self.selection.architecture,
-            fits=wanted.fits,
-            format=wanted.format,
-            enable=tuple(unit for package in described for unit in package.enable),
-            updates=wanted.updates,
-        )
-        inputs = {f"debs/{name}": self.deb(name) for name in wanted.packages}
-        return Node("sysext", SysextStage(options), inputs, self.tools)
+        return package_extension(self, self.target.sysext)
 
     @cached_property
     def ignition(self) -> Node | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from distrobuild.errors import DistrobuildError
+from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock, Request, Section
 from distrobuild.manifest.models import AptSource
 from distrobuild.manifest.package import Package, load_package, on_base
@@ -46,6 +47,12 @@ def kernel_section(selection: Selection) -> str:
     return f"kernel/{selection.target.kernel}"
 
 
+def container_section(selection: Selection, name: str | None) -> str:
+    """Name of the section with a container's packages; without a name, of what all containers are based on."""
+    base = f"containers/{selection.name}/{selection.base_name}"
+    return base if name is None else f"{base}/{name}"
+
+
 def wanted_sections(selection: Selection) -> dict[str, Wanted]:
     """Every section that a build of the selection reads."""
     tools = selection.manifest.tools
@@ -69,8 +76,9 @@ def wanted_sections(selection: Selection) -> dict[str, Wanted]:
     if isinstance(source, AptSource):
         only = {"install": (source.apt,), "dependencies": False}
         sections[kernel_section(selection)] = Wanted(debian.model_copy(update=only), tools.keyring)
-    sections[image_section(selection)] = _image(selection)
-    return sections
+    image = _archive_packages(selection, selection.contents.packages, selection.archive_packages)
+    sections[image_section(selection)] = image
+    return sections | _containers(selection)
 
 
 def check(lock: Lock, selection: Selection) -> list[str]:
@@ -129,9 +137,10 @@ def version_changes(before: Lock, after: Lock) -> Iterator[tuple[str, str, str |
                 yield name, package, old.get(package), new.get(package)
 
 
-def _image(selection: Selection) -> Wanted:
+def _archive_packages(selection: Selection, packages: Iterable[str], install: Iterable[str]) -> Wanted:
+    """The base's packages that a root file system needs with these of the project's own and these of the base."""
     base = selection.base
-    own = {name: load_package(selection.root / "packages" / name) for name in selection.contents.packages}
+    own = {name: load_package(selection.root / "packages" / name) for name in packages}
     # The project's own packages are built, not fetched, but what they depend on is.
     needed = set(_dependencies(own, base.distribution, base.suite))
     request = Request(
@@ -139,9 +148,21 @@ def _image(selection: Selection) -> Wanted:
         suite=base.suite,
         snapshot=base.snapshot,
         mirror=base.mirror,
-        install=tuple(sorted({*selection.archive_packages, *needed})),
+        install=tuple(sorted({*install, *needed})),
     )
     return Wanted(request, base.keyring)
+
+
+def _containers(selection: Selection) -> dict[str, Wanted]:
+    """Sections of the containers of a target, if it has any."""
+    if not isinstance(selection.target, FlatcarTarget) or not selection.target.containers:
+        return {}
+    base = DISTRIBUTIONS[selection.base.distribution].container
+    sections = {container_section(selection, None): _archive_packages(selection, (), base)}
+    for name, container in selection.target.containers.items():
+        wanted = _archive_packages(selection, container.packages, {*base, *container.install})
+        sections[container_section(selection, name)] = wanted
+    return sections
 
 
 def _dependencies(own: Mapping[str, Package], distribution: str, suite: str) -> Iterator[str]:

@@ -59,6 +59,7 @@ class BootStage(Stage[BootOptions]):
         "image": "folder with one .iso or .raw, or the .ipxe that leads to the rest",
         "ignition": "what the ignition stage made; optional",
         "updates/*": "what update stages made, by version; tests bring the machine to them",
+        "containers": "what the oci stage made, for tests to run in the guest; optional",
         "tests": "folder with box tests",
         "kernel": "what the kernel stage made: release, requested and applied",
         "repository": "what the repository stage made: the folder `repository`",
@@ -97,6 +98,7 @@ class BootStage(Stage[BootOptions]):
             accel=options.accel,
             timeout_seconds=options.timeout_seconds,
             probe_cache=job.cache,
+            containers=job.inputs.get("containers"),
             updates=tuple(job.inputs[name] for name in sorted(job.inputs) if name.startswith("updates/")),
         )
 

@@ -8,27 +8,19 @@ the same bytes. The project's own packages come over it as a layer, by the stage
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from distrobuild.formats.deb_repository import (
-    BinaryPackage,
-    Suite,
-    read_deb,
-    repository_indexes,
-)
 from distrobuild.formats.package_list import installed_packages, packages_of, write_package_list
 from distrobuild.formats.root_tar import RootTar, TarWriter
 from distrobuild.manifest.distributions import locale_packages
 from distrobuild.sandbox.sandbox import ProgramFailed
 from distrobuild.stages import apt_errors, root_cleanup
+from distrobuild.stages.locked_packages import LockedPackages, packages_below
 from distrobuild.stages.stage import Job, Options, Stage
 
 TEMPLATES = Path(__file__).parent / "templates" / "rootfs"
-LOCKED = "locked packages"
-"""Label of the repository made around the fetched packages."""
 
 
 class RootfsOptions(Options):
@@ -62,35 +54,22 @@ class RootfsStage(Stage[RootfsOptions]):
 
     def run(self, job: Job) -> None:
         """Install. Raises `PackageNotFound`, `UnmetDependencies`, or `ProgramFailed`."""
-        locked = _read_locked(job.inputs["debs"])
-        names = self._wanted()
-        apt_errors.check_names(names, locked)
+        packages = packages_below(job, "debs")
+        names = sorted({*self.options.packages, *locale_packages(self.options.locale)})
+        apt_errors.check_names(names, packages)
 
-        self._write_repository(job, locked)
+        locked = LockedPackages(self.options.suite, self.options.architecture, packages)
+        locked.write(job)
         self._write_image_files(job)
-        kibibytes = sum(int(package.control.get("Installed-Size", 0)) for package in locked)
-        place = root_cleanup.place_of_root(job, kibibytes)
+        place = root_cleanup.place_of_root(job, locked.kibibytes)
+        command = locked.install("apt", names, *self._options())
         try:
-            job.sandbox.run(self._mmdebstrap(names), environment={"TMPDIR": place})
+            job.sandbox.run(command, environment={"TMPDIR": place})
         except ProgramFailed as error:
             raise apt_errors.explain(error) from error
         with RootTar(job.output / "rootfs.tar") as root:
-            packages = installed_packages(root.read("var/lib/dpkg/status"), packages_of(locked))
-        write_package_list(job.output / "packages.json", packages)
-
-    def _wanted(self) -> list[str]:
-        return sorted({*self.options.packages, *locale_packages(self.options.locale)})
-
-    def _write_repository(self, job: Job, locked: Iterable[BinaryPackage]) -> None:
-        repository = job.work / "locked"
-        repository.mkdir()
-        (repository / "debs").symlink_to("/inputs/debs")
-        # mmdebstrap finds the Essential packages by the suite that they come from, so a flat folder would not do.
-        suite = Suite("distrobuild", LOCKED, self.options.suite, self.options.architecture, job.epoch)
-        for path, content in repository_indexes(suite, locked).items():
-            place = repository / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
+            installed = installed_packages(root.read("var/lib/dpkg/status"), packages_of(packages))
+        write_package_list(job.output / "packages.json", installed)
 
     def _write_image_files(self, job: Job) -> None:
         """Put what is added to the packages into an archive, whose modes do not depend on how we were installed."""
@@ -112,36 +91,14 @@ class RootfsStage(Stage[RootfsOptions]):
         shutil.copyfile(TEMPLATES / "finish.sh", finish)
         finish.chmod(0o755)
 
-    def _filters(self) -> list[str]:
-        """dpkg's options that leave documentation out."""
+    def _options(self) -> list[str]:
         lines = [] if self.options.documentation else (TEMPLATES / "documentation.conf").read_text().splitlines()
-        return [line for line in lines if not line.startswith("#")]
-
-    def _mmdebstrap(self, names: Sequence[str]) -> list[str]:
-        suite = self.options.suite
         return [
-            "mmdebstrap",
-            "--mode=root",
-            "--variant=apt",
-            "--format=tar",
-            f"--architectures={self.options.architecture}",
-            f"--include={','.join(names)}",
-            "--aptopt=APT::Install-Recommends false",
-            "--aptopt=APT::Sandbox::User root",
-            "--dpkgopt=force-unsafe-io",
             # mmdebstrap unpacks Essential packages without dpkg, and knows only the filters that it is given.
-            *(f"--dpkgopt={line}" for line in self._filters()),
+            *(f"--dpkgopt={line}" for line in lines if not line.startswith("#")),
             "--setup-hook=tar-in /work/files.tar /",
             "--customize-hook=/work/finish",
-            suite,
-            "/out/rootfs.tar",
-            # The digests of the lock are the trust here; the files were checked against them when fetched.
-            f"deb [trusted=yes] copy:///work/locked {suite} main",
         ]
-
-
-def _read_locked(folder: Path) -> list[BinaryPackage]:
-    return [replace(read_deb(file), path=f"debs/{file.name}") for file in sorted(folder.glob("*.deb"))]
 
 
 def _charset(locale: str) -> str:

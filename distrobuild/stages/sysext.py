@@ -6,6 +6,7 @@ that a package has below /etc come along as a factory copy, which systemd-tmpfil
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
@@ -14,6 +15,7 @@ from distrobuild.errors import DistrobuildError
 from distrobuild.formats import tmpfiles
 from distrobuild.formats.root_tar import RootTar, TarWriter
 from distrobuild.formats.template import render
+from distrobuild.stages import sysext_modules, sysext_signing
 from distrobuild.stages.stage import Job, Options, Stage
 
 TEMPLATES = Path(__file__).parent / "templates" / "sysext"
@@ -33,6 +35,10 @@ class NotForAnExtension(DistrobuildError):
     """A package has files that a system extension cannot hold."""
 
 
+class NoPackages(DistrobuildError):
+    """There is nothing to make an extension of."""
+
+
 class SysextOptions(Options):
     """What the extension is, and where it fits."""
 
@@ -42,14 +48,20 @@ class SysextOptions(Options):
     """Version of the distribution."""
     architecture: str = "amd64"
     """Debian's name of the processor."""
-    fits: Literal["flatcar", "any"] = "flatcar"
-    """`flatcar`: any release of Flatcar; `any`: every system."""
+    fits: Literal["flatcar", "any", "distribution"] = "flatcar"
+    """`flatcar`: any release of Flatcar; `any`: every system; `distribution`: this version of this distribution."""
+    distribution: str | None = None
+    """Short name of the distribution, if the extension fits nothing else."""
     format: Literal["squashfs", "erofs"] = "squashfs"
     """File system of the image."""
     enable: tuple[str, ...] = ()
     """Units that run while the extension is there."""
     updates: str | None = None
     """Folder on the web where newer versions are published."""
+    modules: tuple[str, ...] = ()
+    """Modules of the input `kernel` that it brings, with those that they need."""
+    signed: bool = False
+    """Whether it is a disk image with hash tree and signature, by the inputs `key` and `certificate`."""
 
     @property
     def file_name(self) -> str:
@@ -59,7 +71,11 @@ class SysextOptions(Options):
     @property
     def release(self) -> str:
         """The file extension-release.NAME."""
-        fits = ["ID=_any"] if self.fits == "any" else ["ID=flatcar", f"SYSEXT_LEVEL={FLATCAR_LEVEL}"]
+        fits = {
+            "any": ["ID=_any"],
+            "flatcar": ["ID=flatcar", f"SYSEXT_LEVEL={FLATCAR_LEVEL}"],
+            "distribution": [f"ID={self.distribution}", f"VERSION_ID={self.version}"],
+        }[self.fits]
         # systemd reads units again once the extension is there, and starts what is upheld.
         reload = ["EXTENSION_RELOAD_MANAGER=1"] if self.enable else []
         fields = [*fits, f"ARCHITECTURE={ARCHITECTURES[self.architecture]}", *reload]
@@ -72,20 +88,36 @@ class SysextStage(Stage[SysextOptions]):
     """`.deb`s -> a system extension."""
 
     kind: ClassVar[str] = "sysext"
-    inputs: ClassVar[Mapping[str, str]] = {"debs/*": "what deb stages made"}
+    inputs: ClassVar[Mapping[str, str]] = {
+        "debs/*": "what deb stages made: .deb files, at any depth",
+        "kernel": "what the kernel stage made, if the extension has modules of it",
+        "key": "RSA key in PEM without passphrase, if it is signed",
+        "certificate": "the key's certificate in PEM",
+    }
     outputs: Mapping[str, str] = {}
 
     def __init__(self, options: SysextOptions) -> None:
         super().__init__(options)
         self.outputs = {options.file_name: "the extension"}
+        if options.signed:
+            self.outputs[f"{options.name}.crt"] = "the certificate, for /etc/verity.d of a machine"
         if options.updates is not None:
             self.outputs[f"{options.name}.transfer"] = "where systemd-sysupdate finds newer versions"
 
     def run(self, job: Job) -> None:
-        """Make it. Raises `NotForAnExtension` with every file that cannot be in it, or `ProgramFailed`."""
-        with RootTar(*_data(job)) as packages, TarWriter(job.work / "tree.tar", job.epoch) as tree:
+        """Make it. Raises `NotForAnExtension` with all files that cannot be in it, `NoPackages`, `UnknownModules`,
+        `BadExtensionKey`.
+        """
+        names = self.options.modules
+        modules = [sysext_modules.write_modules(job, self.options.name, names)] if names else []
+        with RootTar(*_data(job), *modules) as packages, TarWriter(job.work / "tree.tar", job.epoch) as tree:
             self._write_tree(packages, tree)
-        job.sandbox.run(self._make_image(job))
+        if self.options.signed:
+            identity = f"{self.options.name}_{self.options.version}"
+            sysext_signing.write_signed(job, self.options.file_name, self.options.format, identity)
+            shutil.copyfile(job.inputs["certificate"], job.output / f"{self.options.name}.crt")
+        else:
+            job.sandbox.run(self._make_image(job))
         if self.options.updates is not None:
             text = render(TEMPLATES / "transfer.conf.j2", self.options.model_dump())
             (job.output / f"{self.options.name}.transfer").write_text(text, "utf-8")
@@ -128,10 +160,14 @@ class SysextStage(Stage[SysextOptions]):
 
 def _data(job: Job) -> Iterator[Path]:
     """The files of each package as a tar archive."""
-    for name in sorted(job.inputs):
-        for deb in sorted(job.inputs[name].glob("*.deb")):
+    for name in sorted(name for name in job.inputs if name.startswith("debs/")):
+        debs = sorted(job.inputs[name].rglob("*.deb"))
+        if not debs:
+            raise NoPackages(f"{name.removeprefix('debs/')} has no .deb file")
+        for deb in debs:
             place = job.work / f"{deb.name}.tar"
-            place.write_bytes(job.sandbox.read(["dpkg-deb", "--fsys-tarfile", f"/inputs/{name}/{deb.name}"]))
+            path = f"/inputs/{name}/{deb.relative_to(job.inputs[name])}"
+            place.write_bytes(job.sandbox.read(["dpkg-deb", "--fsys-tarfile", path]))
             yield place
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distrobuild.stages.stage import Job
-from distrobuild.stages.sysext import NotForAnExtension, SysextOptions, SysextStage
+from distrobuild.stages.sysext import NoPackages, NotForAnExtension, SysextOptions, SysextStage
 from tests.stages.local_archive import make_deb
 
 MakeJob = Callable[..., Job]
@@ -16,9 +16,10 @@ MakeJob = Callable[..., Job]
 
 @pytest.fixture
 def debs(tmp_path: Path) -> Path:
-    """A package with a program, a unit, settings and documentation."""
-    folder = tmp_path / "debs"
-    folder.mkdir()
+    """What a deb stage makes: a package with a program, a unit, settings and documentation."""
+    output = tmp_path / "deb"
+    folder = output / "debs"
+    folder.mkdir(parents=True)
     files = {
         "usr/sbin/tool": "#!/bin/sh\n",
         "usr/lib/systemd/system/tool.service": "[Service]\nExecStart=/usr/bin/tool\n",
@@ -26,7 +27,7 @@ def debs(tmp_path: Path) -> Path:
         "usr/share/doc/tool/README": "read me\n",
     }
     make_deb(folder, "tool", "1.0", files=files)
-    return folder
+    return output
 
 
 def made(job: Job, **options: object) -> Path:
@@ -94,3 +95,9 @@ def test_files_that_cannot_be_in_it_are_all_named(make_job: MakeJob, tmp_path: P
     make_deb(folder, "bad", "1.0", files={"var/lib/bad": "x", "usr/lib/os-release": "ID=bad\n"})
     with pytest.raises(NotForAnExtension, match=r"/usr/lib/os-release\n  /var/lib/bad"):
         made(make_job({"debs/bad": folder}))
+
+
+def test_an_extension_without_packages_is_refused(make_job: MakeJob, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(NoPackages, match=r"^tool has no \.deb file"):
+        made(make_job({"debs/tool": tmp_path / "nothing"}))

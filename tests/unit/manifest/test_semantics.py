@@ -15,6 +15,9 @@ from distrobuild.manifest.models import FolderSource
 Rewrite = Callable[[dict[int, str]], None]
 MANIFEST = Path("distro.yaml")
 
+BOX = "    source: {debian: trixie}\n    containers: {web: "
+"""A target with a container, whose keys follow in braces."""
+
 BAD_LINES = {
     "kernel": (12, "    kernel: acme-6.11", "12:13: `targets.box.kernel`: there is no kernel `acme-6.11`",
         "did you mean `acme-6.12`?"),
@@ -86,6 +89,20 @@ BAD_LINES = {
     "keys of an image": (
         11, "    source: {official: flatcar.bin.bz2, signature: box.bu, keyring: key.asc}\n    ignition: box.bu",
         "11:69: `targets.box.source.keyring`: there is no file `key.asc`", None),
+    "container without a program": (11, f"{BOX}{{install: [python3], entrypoint: []}}}}",
+        "12:23: `targets.box.containers.web` runs no program", "name one as `entrypoint`, by its absolute path"),
+    "program without its folder": (11, f"{BOX}{{entrypoint: [python3]}}}}",
+        "12:37: `targets.box.containers.web.entrypoint[0]`: `python3` is not an absolute path",
+        "the first word is a program, such as `/bin/sh`"),
+    "arguments that go to an entrypoint": (11, f"{BOX}{{entrypoint: [/bin/sh], command: [script]}}}}", None, None),
+    "package of a container": (11, f"{BOX}{{packages: [helo], command: [/bin/sh]}}}}",
+        "12:35: `targets.box.containers.web.packages[0]`: there is no package `helo` (packages/helo/package.yaml)",
+        "did you mean `hello`?"),
+    "port that stands twice": (11, f"{BOX}{{command: [/bin/sh], ports: [80/tcp, 80/tcp]}}}}",
+        "12:60: `targets.box.containers.web.ports[1]`: `80/tcp` stands twice; the first one is in line 12", None),
+    "port that no machine has": (11, f"{BOX}{{command: [/bin/sh], ports: [65536/tcp]}}}}",
+        "12:52: `targets.box.containers.web.ports[0]`: `65536/tcp` is not a port",
+        "a number up to 65535 and a protocol, such as `8080/tcp`"),
     "signing key": (14, "    tests: {path: checks}\nsigning: {key: release.key}",
         "15:16: `signing.key`: there is no file `release.key`", None),
 }  # fmt: skip

@@ -28,7 +28,15 @@ MANIFEST = {
             "packages": ["demo-node"],
             "install": ["htop"],
             "flavours": {"vm": {"install": ["nano"]}},
-        }
+        },
+        "flatcar": {
+            "source": {"debian": "trixie"},
+            "kernel": "k",
+            "containers": {
+                "own": {"packages": ["demo-node"], "command": ["/bin/sh"]},
+                "python": {"install": ["python3"], "entrypoint": ["/usr/bin/python3"]},
+            },
+        },
     },
 }
 PACKAGE = """
@@ -150,3 +158,22 @@ def test_a_damaged_lock_is_refused_with_a_hint(tmp_path: Path, text: str) -> Non
     with pytest.raises(DamagedLock) as error:
         read_lock(tmp_path / "distro.lock")
     assert "distrobuild lock" in str(error.value.hint)
+
+
+def test_each_container_has_a_section_with_what_it_needs_of_the_archive(root: Path) -> None:
+    chosen = select(Manifest.model_validate(MANIFEST), root, "flatcar", None, None)
+    sections = wanted_sections(chosen)
+    base = set(sections["containers/flatcar/debian:trixie"].request.install)
+    assert "systemd" not in base
+    assert set(sections["containers/flatcar/debian:trixie/python"].request.install) == {*base, "python3"}
+    own = sections["containers/flatcar/debian:trixie/own"].request.install
+    assert set(own) == {*base, "chrony", "only-debian"}, "what our package depends on, and not the package itself"
+
+
+def test_a_container_changes_nothing_for_the_image_or_for_another_container(root: Path) -> None:
+    manifest = Manifest.model_validate(MANIFEST)
+    chosen = select(manifest, root, "flatcar", None, None)
+    target = manifest.targets["flatcar"].model_copy(update={"containers": {}})
+    without = select(manifest.model_copy(update={"targets": {"flatcar": target}}), root, "flatcar", None, None)
+    assert without.archive_packages == chosen.archive_packages
+    assert not [name for name in wanted_sections(without) if name.startswith("containers/")]
