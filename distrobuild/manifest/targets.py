@@ -264,7 +264,11 @@ class Update(Model):
     """Folder (`https://`, `file:///`) in which a machine looks for newer versions: a copy of `out/TARGET/update`."""
 
 
-OF_A_SYSTEM = (*Contents.model_fields, "kernel", "flavour", "flavours", "overlay", "locale", "timezone", "layout")
+OF_A_SYSTEM = (
+    *Contents.model_fields,
+    *("kernel", "flavour", "flavours", "overlay", "locale", "timezone"),
+    *("layout", "outputs", "update", "kernel_modules", "containers"),
+)
 """Keys that only a system has which is made here."""
 
 

@@ -39,7 +39,7 @@ def version(host: Host) -> str:
 
 def slot(host: Host) -> str:
     """Name of the partition that /usr is read from."""
-    return host.check_output("lsblk --noheadings --output PARTLABEL /dev/disk/usr")
+    return host.check_output("lsblk --nodeps --noheadings --output PARTLABEL /dev/disk/usr")
 
 
 def kernels(host: Host) -> list[str]:
