@@ -36,6 +36,8 @@ class SquashfsStage(Stage[SquashfsOptions]):
         options = ["-comp", "zstd", "-Xcompression-level", str(self.options.level), "-processors", str(job.cpus)]
         # Owners, modes and times are the archive's; SOURCE_DATE_EPOCH is the file system's own time.
         options += ["-no-progress", "-quiet"]
+        # An archive says nothing of the folder that it is unpacked to, and sqfstar would let everybody write there.
+        options += ["-root-mode", "0755"]
         archive = f"/inputs/tree/{self.options.archive}"
         command = ["sqfstar", *options, "/out/filesystem.squashfs", *self.options.exclude]
         job.sandbox.run([*READ_FROM, archive, *command])

@@ -154,7 +154,7 @@ class SysextStage(Stage[SysextOptions]):
         if self.options.format == "erofs":
             options = ["-zlz4hc,12", "-C65536", *REPRODUCIBLE_EROFS, f"-T{job.epoch}", "--tar=f"]
             return ["mkfs.erofs", "--quiet", *options, output, "/work/tree.tar"]
-        pack = ["sqfstar", "-comp", "zstd", "-no-progress", "-quiet", "-all-root", output]
+        pack = ["sqfstar", "-comp", "zstd", "-no-progress", "-quiet", "-all-root", "-root-mode", "0755", output]
         return ["sh", "-c", 'exec "$@" < /work/tree.tar', "sh", *pack]
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from distrobuild.errors import InvalidInput
 from distrobuild.formats.gpt_read import read
+from distrobuild.formats.root_tar import TarWriter
 from distrobuild.stages.disk import DiskOptions, DiskStage, PartitionTooLarge
 from distrobuild.stages.esp import EspOptions, EspStage
 from distrobuild.stages.ext4 import Ext4Options, Ext4Stage
 from distrobuild.stages.ignition import Facts, IgnitionOptions, IgnitionStage, Person
+from distrobuild.stages.squashfs import SquashfsOptions, SquashfsStage
 from distrobuild.stages.stage import Job
 from distrobuild.stages.update import UpdateOptions, UpdateStage
 from distrobuild.stages.verity import FileSystemTooLarge, VerityOptions, VerityStage
@@ -44,6 +46,15 @@ def content(tmp_path: Path, files: Mapping[str, bytes]) -> Path:
 
 def disk(layout: Literal["flatcar", "systemd"], **content: str) -> DiskOptions:
     return DiskOptions(file_name="mlos.raw", layout=layout, name="mlos", version="1", content=content)
+
+
+def test_nobody_but_root_writes_to_the_top_of_a_squashfs(make_job: MakeJob, tmp_path: Path) -> None:
+    with TarWriter(tmp_path / "tree.tar", 0) as tar:
+        tar.file("lib/os-release", b"ID=mlos")
+    job = make_job({"tree": content(tmp_path, {"tree.tar": (tmp_path / "tree.tar").read_bytes()})})
+    SquashfsStage(SquashfsOptions(archive="tree.tar")).run(job)
+    listed = job.sandbox.read(["unsquashfs", "-lls", "/out/filesystem.squashfs"]).decode().splitlines()
+    assert listed[0].startswith("drwxr-xr-x root/root")
 
 
 def test_veritysetup_verifies_a_slot(make_job: MakeJob, tmp_path: Path) -> None:
