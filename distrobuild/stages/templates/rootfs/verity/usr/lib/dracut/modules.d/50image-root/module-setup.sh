@@ -21,6 +21,7 @@ install() {
 
 	inst_simple "$moddir/ignition-network.service" "$systemdsystemunitdir/ignition-network.service"
 	$SYSTEMCTL -q --root "$initdir" add-wants ignition-complete.target ignition-network.service
+	inst_simple "$systemdsystemunitdir/systemd-repart.service.d/50-not-in-memory.conf"
 
 	# Ignition of Debian labels what it writes for SELinux, which the image has not.
 	inst_script "$moddir/setfiles" /usr/sbin/setfiles
