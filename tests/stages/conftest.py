@@ -46,3 +46,9 @@ def make_job(tmp_path: Path, tools_root: Path) -> Callable[..., Job]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    """The environment with Portage and pkgcheck."""
+    return mlos.build("python", target="flatcar")["python"].output

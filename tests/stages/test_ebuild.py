@@ -6,124 +6,35 @@ import hashlib
 import os
 import re
 import shutil
-import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from distrobuild.errors import InvalidInput
 from distrobuild.sandbox.sandbox import ProgramFailed
-from distrobuild.stages.binpkgs import BinpkgsOptions, BinpkgsStage
-from distrobuild.stages.deb import DebOptions, DebStage
-from distrobuild.stages.ebuild import EbuildOptions, EbuildStage
-from distrobuild.stages.gpkg import GpkgOptions, GpkgStage
-from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
-from distrobuild.stages.kernel_ebuild import KernelEbuildOptions, KernelEbuildStage
-from distrobuild.stages.overlay import EbuildRefused, OverlayOptions, OverlayStage
-from distrobuild.stages.portage import REPOSITORY, Portage, write_repository
+from distrobuild.stages.overlay import EbuildRefused
 from distrobuild.stages.stage import Job
-from tests import mlos
-from tests.stages import small_kernel
 from tests.stages.local_archive import EPOCH
+from tests.stages.portage_chain import (
+    OWN,
+    PACKAGES,
+    MakeJob,
+    content,
+    everything,
+    install,
+    make_binpkgs,
+    make_deb,
+    make_ebuild,
+    make_gpkg,
+    make_overlay,
+)
 
-PACKAGES = Path(__file__).parents[2] / "packages"
-OWN = tuple(sorted(folder.name for folder in PACKAGES.iterdir()))
 SAMPLE = """\
 name: sample
 summary: something to build
 description: It is here to be built by a test.
 """
-FACTS = {
-    "name": "mlos",
-    "title": "MLOS Linux",
-    "version": "1.0.0",
-    "maintainer": "MLOS Linux maintainers <maintainers@mlos.invalid>",
-    "base_distribution": "debian",
-    "base_suite": "trixie",
-}
-NOT_COMPARED = ("usr/share/doc", "usr/share/man", "usr/share/lintian", "var/db", "var/lib/portage", "var/cache/edb")
-"""Documentation, and what a package manager writes for itself."""
-MADE_BY_PORTAGE = {"etc/csh.env", "etc/environment.d/10-gentoo-env.conf", "etc/ld.so.conf", "etc/profile.env"}
-"""What env-update makes of all packages together."""
-MakeJob = Callable[..., Job]
-
-
-@pytest.fixture(scope="session")
-def python() -> Path:
-    """The environment with Portage and pkgcheck."""
-    return mlos.build("python", target="flatcar")["python"].output
-
-
-def make_ebuild(job: Job, name: str) -> Path:
-    EbuildStage(EbuildOptions(package=name, own=OWN, **FACTS)).run(job)
-    return job.output
-
-
-def make_overlay(job: Job) -> Path:
-    OverlayStage(OverlayOptions(name="mlos")).run(job)
-    return job.output
-
-
-def make_gpkg(job: Job) -> Path:
-    GpkgStage(GpkgOptions(name="mlos")).run(job)
-    return job.output
-
-
-def make_binpkgs(job: Job) -> Path:
-    BinpkgsStage(BinpkgsOptions(name="mlos", title="MLOS Linux")).run(job)
-    return job.output
-
-
-def make_deb(job: Job, name: str) -> Path:
-    DebStage(DebOptions(package=name, **FACTS)).run(job)
-    (deb,) = (job.output / "debs").iterdir()
-    return deb
-
-
-def install(job: Job, *atoms: str, **settings: str) -> Path:
-    """Install from the signed packages below /inputs/host as a machine does that trusts their key."""
-    job.sandbox.run(["mkdir", "--mode=700", "/work/trusted"])
-    gpg = ["gpg", "--homedir=/work/trusted", "--batch", "--quiet"]
-    job.sandbox.run([*gpg, "--import", "/inputs/host/binpkgs-key.asc"])
-    listed = job.sandbox.read([*gpg, "--list-keys", "--with-colons"]).decode().splitlines()
-    fingerprint = next(line.split(":")[9] for line in listed if line.startswith("fpr:"))
-    job.sandbox.run([*gpg, "--import-ownertrust"], stdin=f"{fingerprint}:6:\n".encode())
-    job.sandbox.run([*gpg, "--check-trustdb"])
-    write_repository(job.work / REPOSITORY, "mlos", [])
-    trusting = {
-        "PKGDIR": "/inputs/host/binpkgs",
-        "FEATURES": "binpkg-request-signature",
-        "BINPKG_GPG_VERIFY_GPG_HOME": "/work/trusted",
-        "GPG_VERIFY_USER_DROP": "",
-        "GPG_VERIFY_GROUP_DROP": "",
-    }
-    (job.work / "root").mkdir(exist_ok=True)
-    portage = Portage(job, "mlos", {**trusting, **settings})
-    portage.emerge("--usepkgonly", "--nodeps", "--oneshot", *atoms, environment={"ROOT": "/work/root"})
-    return job.work / "root"
-
-
-def content(root: Path) -> dict[str, tuple[str, int, str]]:
-    """Path to kind, mode and content (of a link: its target) of everything that is no folder, and modes of folders."""
-    found = {}
-    for path in root.rglob("*"):
-        name = path.relative_to(root).as_posix()
-        status = path.lstat()
-        if name in MADE_BY_PORTAGE or any(f"{name}/".startswith(f"{folder}/") for folder in NOT_COMPARED):
-            continue
-        if path.is_symlink():
-            found[name] = ("link", 0, str(path.readlink()))
-        elif path.is_file():
-            found[name] = ("file", stat.S_IMODE(status.st_mode), path.read_bytes().hex())
-        elif any(each.is_symlink() or each.is_file() for each in path.rglob("*")):
-            found[name] = ("folder", stat.S_IMODE(status.st_mode), "")
-    empty = [name for name, (kind, *_) in found.items() if kind == "folder" and not _has_files(name, found)]
-    return {name: entry for name, entry in found.items() if name not in empty}
-
-
-def _has_files(folder: str, found: Mapping[str, tuple[str, int, str]]) -> bool:
-    return any(name.startswith(f"{folder}/") and entry[0] != "folder" for name, entry in found.items())
 
 
 def sample(folder: Path, text: str = "", files: Mapping[str, str] | None = None) -> Path:
@@ -135,14 +46,6 @@ def sample(folder: Path, text: str = "", files: Mapping[str, str] | None = None)
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(source)
     return place
-
-
-def everything(make_job: MakeJob, python: Path, ebuild: Path) -> Path:
-    """From an ebuild to the signed packages, past pkgcheck."""
-    overlay = make_overlay(make_job({"ebuilds/one": ebuild, "python": python}, "overlay"))
-    assert (overlay / "overlay/profiles/repo_name").read_text() == "mlos\n"
-    gpkg = make_gpkg(make_job({"ebuild": ebuild, "python": python}, "gpkg"))
-    return make_binpkgs(make_job({"gpkgs/one": gpkg, "python": python}, "binpkgs"))
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -312,83 +215,3 @@ def test_a_machine_refuses_a_package_that_another_key_signed(make_job: MakeJob, 
     other.sandbox.run([*gpg, "--armor", "--export", "--output", "/out/key.asc"])
     (host / "binpkgs-key.asc").write_bytes((other.output / "key.asc").read_bytes())
     assert "GnuPG verification failed" in refusal(make_job({"host": host, "python": python}, "install"))
-
-
-@pytest.fixture
-def kernel(make_job: MakeJob, tmp_path: Path) -> dict[str, Path]:
-    """A kernel of a few lines: source, patches, and what the kernel stage made of them."""
-    source = tmp_path / "linux"
-    small_kernel.write_tree(source)
-    patches = tmp_path / "patches"
-    patches.mkdir()
-    (patches / "series").write_text("# Name: test\nplain.patch\n")
-    (patches / "plain.patch").write_text(
-        "From: Test <test@localhost>\nSubject: Say more\n\nIt says more.\n\nSigned-off-by: Test <test@localhost>\n---\n"
-        "diff --git a/main.c b/main.c\n--- a/main.c\n+++ b/main.c\n@@ -2,5 +2,6 @@\n int main(void)\n {\n"
-        ' \tputs(WHO);\n+\tputs("more");\n \treturn 0;\n }\n'
-    )
-    fragment = tmp_path / "vm.config"
-    fragment.write_text("CONFIG_PLAIN=y\n")
-    inputs = {"source": source, "patches": patches, fragment_input("vm.config"): fragment}
-    options = KernelOptions(
-        name="test",
-        distribution="test",
-        version="1.0.0",
-        flavour="vm",
-        maintainer="Test <test@localhost>",
-        base_config="allnoconfig",
-        config=("vm.config",),
-        patches="patches",
-        ccache=False,
-    )
-    job = make_job(inputs, "kernel")
-    KernelStage(options).run(job)
-    return {"source": source, "patches": patches, "kernel": job.output}
-
-
-def make_kernel_ebuild(job: Job) -> Path:
-    facts = {name: FACTS[name] for name in ("title", "version", "maintainer")}
-    KernelEbuildStage(KernelEbuildOptions(name="test", flavour="vm", **facts)).run(job)
-    return job.output
-
-
-VERSION = f"{small_kernel.RELEASE.partition('-')[0]}.1.0.0"
-COMPILED = (f"=sys-kernel/test-kernel-vm-{VERSION}", f"=sys-kernel/test-modules-vm-{VERSION}")
-
-
-def image_content(kernel: Path, job: Job) -> dict[str, tuple[str, int, str]]:
-    """What linux-image installs."""
-    (deb,) = (kernel / "debs").glob("linux-image-*.deb")
-    job.sandbox.run(["dpkg-deb", "--extract", f"/inputs/kernel/debs/{deb.name}", "/work/root"])
-    return content(job.work / "root")
-
-
-def test_the_kernels_ebuilds_install_the_files_of_its_deb(
-    make_job: MakeJob, python: Path, kernel: dict[str, Path]
-) -> None:
-    host = everything(make_job, python, make_kernel_ebuild(make_job(kernel, "ebuild")))
-    root = install(make_job({"host": host, "python": python}, "install"), *COMPILED)
-    assert content(root) == image_content(kernel["kernel"], make_job({"kernel": kernel["kernel"]}, "deb"))
-
-
-def test_a_kernel_compiled_from_its_ebuilds_is_the_one_that_was_prebuilt(
-    make_job: MakeJob, python: Path, kernel: dict[str, Path]
-) -> None:
-    ebuild = make_kernel_ebuild(make_job(kernel, "ebuild"))
-    job = make_job({"ebuild": ebuild, "python": python}, "compile")
-    write_repository(job.work / REPOSITORY, "mlos", [ebuild / "repository"])
-    settings = {"DISTDIR": "/inputs/ebuild/distfiles", "USE": "-prebuilt", "PKGDIR": "/work/binpkgs"}
-    portage = Portage(job, "mlos", settings)
-    (job.work / "root").mkdir()
-    sources = f"=sys-kernel/test-sources-{VERSION}"
-    portage.emerge(
-        "--nodeps", "--oneshot", sources, *COMPILED, environment={"ROOT": "/work/root", "SYSROOT": "/work/root"}
-    )
-    installed = content(job.work / "root")
-    compiled = {path: entry for path, entry in installed.items() if not path.startswith("usr/src")}
-    expected = image_content(kernel["kernel"], make_job({"kernel": kernel["kernel"]}, "deb"))
-    assert {path for path in installed if path.endswith("main.c")} == {"usr/src/linux-6.12.9-test/main.c"}
-    assert "more" in (job.work / "root/usr/src/linux-6.12.9-test/main.c").read_text()
-    assert {path: entry for path, entry in compiled.items() if path != "usr"} == {
-        path: entry for path, entry in expected.items() if path != "usr"
-    }
