@@ -26,9 +26,10 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 REF_NAME = "org.opencontainers.image.ref.name"
-"""Annotation by which tools choose one of the images of a layout (`skopeo copy oci:FOLDER:NAME`)."""
+"""Annotation by which tools choose one of the images of a layout (`skopeo copy oci:FOLDER:REFERENCE`), and by which
+podman names what it takes. Podman makes of a short name one of Docker's own registry, so here stands all of it."""
 CONTAINERD_NAME = "io.containerd.image.name"
-"""Annotation with the full name that containerd and podman give an image when they take it out of an archive."""
+"""Annotation by which containerd names an image that it takes out of an archive."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CHUNK_BYTES = 1 << 20
 
@@ -92,12 +93,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Image:
-    """A container image. `name` chooses it in a layout, `reference` is its name on a machine.
+    """A container image. `reference` is its name, in a layout as on a machine.
 
     `architecture` is Go's name of the processor, which for ours is Debian's too; `epoch` its age (seconds since 1970).
     """
 
-    name: str
     reference: str
     architecture: str
     epoch: int
@@ -173,9 +173,9 @@ class Layout:
         for name, content in _indexes(self._images).items():
             (self._folder / name).write_bytes(content)
 
-    def write_archive(self, name: str, place: Path, epoch: int) -> None:
-        """Write the image `name` alone to a tar archive that `docker load` and `podman load` read."""
-        (chosen,) = (each for each in self._images if each[0].name == name)
+    def write_archive(self, reference: str, place: Path, epoch: int) -> None:
+        """Write one image alone to a tar archive that `docker load` and `podman load` read."""
+        (chosen,) = (each for each in self._images if each[0].reference == reference)
         image, manifest, configuration = chosen
         blobs = {blob.path for blob in (manifest, configuration, *(layer.blob for layer in image.layers))}
         contents = {"oci-layout": (self._folder / "oci-layout").read_bytes(), **_indexes([chosen])}
@@ -198,9 +198,9 @@ def _indexes(images: Iterable[tuple[Image, Blob, Blob]]) -> dict[str, bytes]:
     """`index.json`, and Docker's older `manifest.json`, of images with their manifests and configurations."""
     manifests: list[dict[str, Any]] = []
     older: list[dict[str, Any]] = []
-    for image, manifest, configuration in sorted(images, key=lambda each: each[0].name):
+    for image, manifest, configuration in sorted(images, key=lambda each: each[0].reference):
         platform = {"architecture": image.architecture, "os": "linux"}
-        annotations = {REF_NAME: image.name, CONTAINERD_NAME: image.reference}
+        annotations = {REF_NAME: image.reference, CONTAINERD_NAME: image.reference}
         manifests.append({**manifest.descriptor, "platform": platform, "annotations": annotations})
         layers = [layer.blob.path for layer in image.layers]
         older.append({"Config": configuration.path, "RepoTags": [image.reference], "Layers": layers})

@@ -33,7 +33,7 @@ class ContainerImage(Options):
     """One image: its name, and how it is started."""
 
     name: str
-    """Name of the container, of its unit, and of the image in the layout."""
+    """Name of the container and of its unit."""
     description: str
     """What runs in it, in one line."""
     entrypoint: tuple[str, ...] = ()
@@ -77,6 +77,10 @@ class OciOptions(Options):
     containers: tuple[ContainerImage, ...]
     """The images."""
 
+    def reference(self, name: str) -> str:
+        """Name of an image for container runtimes."""
+        return local_reference(self.distribution, name, self.version)
+
     def archive(self, name: str) -> str:
         """File name of an image's archive."""
         return f"{name}-{self.version}-{self.architecture}.tar"
@@ -117,14 +121,14 @@ class OciStage(Stage[OciOptions]):
             layout.add(self._image(container, layers, job.epoch))
         layout.close()
         for container in self.options.containers:
-            layout.write_archive(container.name, job.output / self.options.archive(container.name), job.epoch)
+            archive = job.output / self.options.archive(container.name)
+            layout.write_archive(self.options.reference(container.name), archive, job.epoch)
             self._write_units(container, job.output)
 
     def _image(self, container: ContainerImage, layers: tuple[Layer, ...], epoch: int) -> Image:
         options = self.options
         return Image(
-            name=container.name,
-            reference=local_reference(options.distribution, container.name, options.version),
+            reference=options.reference(container.name),
             architecture=options.architecture,
             epoch=epoch,
             settings=container.settings,
@@ -141,7 +145,7 @@ class OciStage(Stage[OciOptions]):
             **container.model_dump(),
             # In a unit, `%` begins a specifier (systemd.unit(5)).
             "description": container.description.replace("%", "%%"),
-            "image": local_reference(self.options.distribution, container.name, self.options.version),
+            "image": self.options.reference(container.name),
             "archive": self.options.archive(container.name),
             "folder": MACHINE_FOLDER,
         }

@@ -46,10 +46,10 @@ def write(folder: Path) -> Layout:
         settings = Settings(entrypoint=("/bin/sh", "-e"), environment={"B": "2", "A": "1"}, ports=("80/tcp",), user="7")
         annotations = {"org.opencontainers.image.title": name}
         reference = local_reference("acme", name, "1.0")
-        image = Image(name, reference, "amd64", EPOCH, settings, tuple(each for _, each in layers), annotations)
+        image = Image(reference, "amd64", EPOCH, settings, tuple(each for _, each in layers), annotations)
         layout.add(image)
     layout.close()
-    layout.write_archive("first", folder / "first.tar", EPOCH)
+    layout.write_archive("localhost/acme/first:1.0", folder / "first.tar", EPOCH)
     return layout
 
 
@@ -80,7 +80,7 @@ def test_every_blob_is_what_its_descriptor_says_down_to_the_layers(folder: Path)
         assert config["rootfs"] == {"type": "layers", "diff_ids": digests}
         assert len(config["history"]) == len(layers)
         found[descriptor["annotations"]["org.opencontainers.image.ref.name"]] = layers
-    assert found == {"first": [BASE, FIRST], "second": [BASE, SECOND]}
+    assert found == {"localhost/acme/first:1.0": [BASE, FIRST], "localhost/acme/second:1.0": [BASE, SECOND]}
 
 
 def test_nothing_is_there_twice_and_nothing_is_left_over(folder: Path) -> None:

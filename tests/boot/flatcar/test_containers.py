@@ -1,0 +1,68 @@
+"""A container image that was made beside this image runs here, by the unit that came with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from distrobuild.boot.facts import Facts
+from distrobuild.boot.guest import Guest
+
+UNIT = "python.service"
+PROGRAM = """\
+import json, numpy, os, platform, signal
+release = platform.freedesktop_os_release()
+print(json.dumps({"product": int(numpy.arange(4) @ numpy.arange(4)), "id": release["ID"], "uid": os.getuid(),
+                  "folder": os.getcwd()}))
+if "STAY" in os.environ:
+    signal.pause()
+"""
+
+
+@pytest.fixture(scope="module")
+def image(guest: Guest, host: Host, containers: Path, facts: Facts) -> Iterator[str]:
+    """Bring the archive and the Quadlet to the machine, and a program for it; return the image's name."""
+    folders = "/opt/containers /etc/containers/systemd/python.container.d /var/lib/python/srv"
+    host.check_output(f"mkdir -p {folders}")
+    (archive,) = containers.glob("python-*.tar")
+    guest.send(archive, f"/opt/containers/{archive.name}")
+    guest.send(containers / "python.container", "/etc/containers/systemd/python.container")
+    # The kernel's flavour `vm` has no bridges, which Podman's own network is made of.
+    drop_in = "[Container]\\nNetwork=none\\nEnvironment=STAY=1\\n"
+    host.check_output(f"printf '{drop_in}' > /etc/containers/systemd/python.container.d/10-test.conf")
+    host.check_output(f"cat > /var/lib/python/srv/main.py <<'END'\n{PROGRAM}END\n")
+    host.check_output("systemctl daemon-reload")
+    yield f"localhost/{facts.name}/python:{facts.version}"
+    host.check_output(f"systemctl stop {UNIT}; podman rmi --force --all; rm -r {folders} /etc/containers/systemd")
+    host.check_output("systemctl daemon-reload")
+
+
+def test_the_unit_loads_the_image_and_runs_it(image: str, host: Host) -> None:
+    host.check_output(f"systemctl start {UNIT}")
+    assert host.service(UNIT).is_running
+    assert host.check_output("podman ps --format '{{.Names}} {{.Image}}'") == f"python {image}"
+
+
+def test_what_runs_in_it_is_the_program_of_the_volume(image: str, host: Host, facts: Facts) -> None:
+    """Entrypoint, arguments, user and folder are those of the image; NumPy computes; our own package named it."""
+    run = f"podman run --rm --network=none --volume=/var/lib/python/srv:/srv {image}"
+    assert json.loads(host.check_output(run)) == {"product": 14, "id": facts.name, "uid": 65534, "folder": "/srv"}
+
+
+def test_the_image_is_what_was_built(image: str, host: Host, containers: Path) -> None:
+    (descriptor,) = json.loads((containers / "index.json").read_text())["manifests"]
+    manifest = json.loads((containers / "blobs" / descriptor["digest"].replace(":", "/")).read_text())
+    assert (
+        f"sha256:{host.check_output(f'podman image inspect --format={{{{.Id}}}} {image}')}"
+        == (manifest["config"]["digest"])
+    )
+
+
+def test_the_container_goes_down_with_its_unit(image: str, host: Host) -> None:
+    host.check_output(f"systemctl stop {UNIT}")
+    assert host.check_output("podman ps --all --quiet") == ""
+    assert host.check_output(f"systemctl show --property=Result --value {UNIT}") == "success"
