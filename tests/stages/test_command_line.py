@@ -85,7 +85,7 @@ def test_a_patch_with_a_wrong_hunk_count_is_found_before_anything_starts(
 
 
 def test_a_stale_lock_stops_the_build_and_names_what_changed(project: Path, run: Run, tmp_path: Path) -> None:
-    change(project / "packages/mlos-node/package.yaml", "  - chrony", "  - ntpsec")
+    change(project / "packages/mlos-node/package.yaml", "otherwise: chrony", "otherwise: ntpsec")
     ended = run(*BUILD)
     assert ended.returncode == 2
     assert "the lock is stale" in ended.stderr
