@@ -183,7 +183,7 @@ def target_without_an_own_system_makes_something(project: Project) -> Iterator[P
     sources = [value for value in project.texts("targets.*.source") if value.text == NO_SOURCE]
     for value in sources:
         target = value.path[:-1]
-        if not any(project.has(*target, name) for name in ("sysext", "ignition")):
+        if not any(project.has(*target, name) for name in ("sysext", "ignition", "ebuilds")):
             yield value.problem(f"`{keys.dotted(target)}` would make nothing", "write `sysext`, `ignition` or both")
     for image in _sources(project, "official"):
         target = image.path[:-2]
