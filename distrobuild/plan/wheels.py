@@ -77,7 +77,9 @@ def _ask(requirements: Sequence[str], constraints: Sequence[str], architecture: 
 
 def _version(tools: Section, package: str) -> str:
     """The first two numbers of a package's version: `3.13` of `3.13.5-1`."""
-    (found,) = (locked.version for locked in tools.packages if locked.package == package)
+    found = next((locked.version for locked in tools.packages if locked.package == package), None)
+    if found is None:
+        raise WheelsUnresolved(f"the tools root has no `{package}`, for which the wheels of Portage would be chosen")
     return ".".join(re.findall(r"\d+", found.rpartition(":")[2])[:2])
 
 

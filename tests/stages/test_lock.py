@@ -76,7 +76,9 @@ def run(archive: Archive, tmp_path: Path) -> Run:
     environment.pop("DISTROBUILD_BASE", None)
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        line = [str(DISTROBUILD), *arguments, *options]
+        # Of this one target: the other's programs come from PyPI, for the C library of a real tools root.
+        target = ("ubuntu",) if arguments[0] == "lock" else ()
+        line = [str(DISTROBUILD), arguments[0], *target, *arguments[1:], *options]
         return subprocess.run(line, cwd=folder, env=environment, check=False, capture_output=True, text=True)
 
     return command
