@@ -1,4 +1,4 @@
-"""Every test carries the marker of the tier its folder names."""
+"""Every test carries the marker of the tier its folder names; those that tell most in a second run first."""
 
 from __future__ import annotations
 
@@ -15,3 +15,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(here).parts[0]
         if tier in TIERS:
             item.add_marker(tier)
+    items.sort(key=lambda item: next((n for n, tier in enumerate(TIERS) if item.get_closest_marker(tier)), 0))

@@ -46,7 +46,7 @@ class _Recorded(_Spawn):
 
 
 class Console:
-    """Reads the guest's end of `connection` until it closes; everything said goes to `log` as it came.
+    """Reads the guest's end of `connection` until it closes; everything said goes, as it came, to the end of `log`.
 
     `on_milestone` is called, from the reading thread, when the boot has come further; `on_finding` when there is
     a new sign of trouble.
@@ -65,7 +65,7 @@ class Console:
         self._on_milestone = on_milestone
         self._on_finding = on_finding
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._file: IO[bytes] = log.open("wb", buffering=0)
+        self._file: IO[bytes] = log.open("ab", buffering=0)
         self._line = _Recorded(connection, self._file)
         self._connection = connection
         self._thread = threading.Thread(target=self._read, name="console", daemon=True)

@@ -5,20 +5,19 @@
         guest.host.run("uname -r")
         guest.power_off()
 
-`folder` gets console.log, qemu.log and screenshot.png.
+`folder` gets console.log, qemu.log and screenshot.png. A reboot is a new QEMU on the disks of the one before: what
+disks and firmware hold stays, and nothing else, as with a machine that is switched off and on. (Reset in place, QEMU 10
+emulating two processors has lost the timer of the second.)
 """
 
 from __future__ import annotations
 
 import contextlib
-import select
-import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,24 +28,29 @@ from testinfra.host import Host
 from distrobuild.boot import login, netboot
 from distrobuild.boot.accelerator import Accelerator
 from distrobuild.boot.console import Console
+from distrobuild.boot.disks import make_disks
 from distrobuild.boot.firmware import firmware_arguments
-from distrobuild.boot.qemu import GuestOptions, Medium, QemuDied, credential, disks, machine, network
+from distrobuild.boot.process import RESET, QemuProcess
+from distrobuild.boot.qemu import GuestOptions, Medium, credential, machine, network
 from distrobuild.boot.qmp import Monitor, MonitorFailed
 from distrobuild.boot.requirements import require_qemu
 from distrobuild.boot.signs import FATAL, Finding, Milestone
 from distrobuild.errors import DistrobuildError
 from distrobuild.sandbox.sandbox import Sandbox
 
-MEBIBYTE = 1 << 20
 POLL_SECONDS = 0.5
-START_SECONDS = 30.0
-"""How long QEMU may take to connect to the console's socket."""
+END_SECONDS = 30.0
+"""How long QEMU may take to end once its control channel is closed."""
 LAST_WORDS_SECONDS = 2.0
 """How long a guest may go on printing after a panic before it is ended."""
 MENU_SECONDS = 2.0
 """How long Enter is pressed after the boot menu's first line."""
 POWER_OFF_SECONDS = 120.0
 REBOOT_SECONDS = 600.0
+LOGS = ("console.log", "qemu.log")
+"""What every run of QEMU adds to."""
+RESETS = 10
+"""How often a machine that may fail may start again before it is given up."""
 
 
 class GuestFailed(DistrobuildError):
@@ -70,10 +74,7 @@ class GuestNotShutDown(GuestFailed):
 
 
 class Guest:
-    """One QEMU process and the way into it. A context manager: leaving it ends QEMU."""
-
-    console: Console
-    """The serial console, once QEMU has started."""
+    """A machine that is on and the way into it. A context manager: leaving it switches the machine off."""
 
     def __init__(
         self,
@@ -95,6 +96,8 @@ class Guest:
         self._on_milestone = on_milestone
         self._powered_off = False
         self._may_fail = False
+        self._resets_left = 0
+        self._earlier_findings: list[Finding] = []
         self._tools_root = tools_root
         self._host: Host | None = None
         self._cleanup = contextlib.ExitStack()
@@ -102,11 +105,12 @@ class Guest:
     def __enter__(self) -> Self:
         require_qemu(self._tools_root)
         with contextlib.ExitStack() as stack:
-            # A socket's path has 107 bytes at most (unix(7)), which a build folder can exceed.
-            self._private = Path(tempfile.mkdtemp(prefix="distrobuild-guest-"))
-            stack.callback(shutil.rmtree, self._private)
+            self._private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="distrobuild-guest-")))
             self._key = login.make_key(self._private)
-            self._start(stack)
+            self._sandbox, self._command = self._prepare(stack)
+            self._power = stack.enter_context(contextlib.ExitStack())
+            self._started = time.monotonic()
+            self._switch_on()
             self._cleanup = stack.pop_all()
         return self
 
@@ -122,14 +126,24 @@ class Guest:
         return self._host
 
     @property
+    def console(self) -> Console:
+        """The serial console."""
+        return self._process.console
+
+    @property
+    def monitor(self) -> Monitor:
+        """QEMU's control channel."""
+        return self._process.monitor
+
+    @property
     def findings(self) -> list[Finding]:
         """Signs of trouble on the console so far."""
-        return list(self.console.findings)
+        return [*self._earlier_findings, *self.console.findings]
 
     @property
     def is_on(self) -> bool:
         """Whether QEMU still runs."""
-        return self._process.poll() is None
+        return self._process.is_on
 
     def wait_until_running(self, timeout_seconds: float) -> None:
         """Wait until systemd has finished the boot; raise `GuestNeverBooted` after `timeout_seconds` or a dead end."""
@@ -143,24 +157,29 @@ class Guest:
 
         With `may_fail` the machine may crash or start again on the way, as often as it likes, if in the end it runs.
         """
-
-        def restart() -> None:
+        before = login.boot_id(self.host.backend.client)
+        with self._starting_again(RESETS if may_fail else 1, may_fail=may_fail):
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 self.host.run("systemctl reboot --no-block")
-
-        self._start_again(restart, timeout_seconds, may_fail=may_fail)
+            self._wait_for_next_boot(before, timeout_seconds)
 
     def cut_power(self, timeout_seconds: float = REBOOT_SECONDS) -> None:
-        """Reset the machine without a word to the guest, whose memory is lost, and wait as after `reboot`."""
-        self._start_again(self.monitor.reset, timeout_seconds, may_fail=True)
+        """Switch the machine off without a word to the guest and on again, and wait as after `reboot`.
+
+        What it had written and not flushed may be lost, as with a real disk.
+        """
+        with self._starting_again(RESETS, may_fail=True):
+            self._process.kill()
+            self._process.wait(END_SECONDS)
+            self._switch_on()
+            self._wait_for_next_boot(None, timeout_seconds)
 
     def require_health(self) -> None:
         """Raise `GuestDied` if the guest crashed or ended by itself; one that was powered off is fine."""
         if (finding := self.console.fatal) is not None:
             raise GuestDied(*self._report("the guest died", str(finding)))
         if not self.is_on and not self._powered_off:
-            status = self._process.returncode
-            raise GuestDied(*self._report("the guest died", f"QEMU ended with status {status}: {self._qemu_said()}"))
+            raise GuestDied(*self._report("the guest died", self._how_it_ended()))
 
     def send(self, source: Path, place: str) -> None:
         """Copy a file to `place` on the machine (SFTP)."""
@@ -180,56 +199,22 @@ class Guest:
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.host.run("systemctl poweroff --no-block")
         try:
-            status = self._process.wait(POWER_OFF_SECONDS)
+            self._process.wait(POWER_OFF_SECONDS)
         except subprocess.TimeoutExpired:
             raise self._not_shut_down(f"it was still on {POWER_OFF_SECONDS:g} s after `poweroff`") from None
-        self.console.join(START_SECONDS)
-        if status != 0:
-            raise self._not_shut_down(f"QEMU ended with status {status}: {self._qemu_said()}")
-        if (reason := self.monitor.shutdown_reason()) != "guest-shutdown":
+        if self._process.status != 0:
+            raise self._not_shut_down(self._how_it_ended())
+        if (reason := self._process.ending) != "guest-shutdown":
             raise self._not_shut_down(f"the machine ended by `{reason}`, not by the guest's power down")
         if "reboot: Power down" not in self.console.text:
             raise self._not_shut_down("the kernel did not say `Power down`")
 
-    def _start_again(self, restart: Callable[[], None], timeout_seconds: float, *, may_fail: bool) -> None:
-        before = login.boot_id(self.host.backend.client)
-        self.monitor.set_reboot_action("reset")
-        self.console.milestone = Milestone.STARTED
-        self.milestones.clear()
-        self._may_fail = may_fail
-        self._started = time.monotonic()
-        restart()
-        self.state = None
-        while self.state is None or (may_fail and self.state != "running"):
-            client = self._wait_for_login(timeout_seconds, before)
-            self.host.backend.client = client
-            before = login.boot_id(client)
-            try:
-                self.state = self._system_state(client, timeout_seconds)
-            except GuestNeverBooted:
-                if not may_fail:
-                    raise
-        self.monitor.set_reboot_action("shutdown")
-        if may_fail:
-            self.console.findings.clear()
-            self._may_fail = False
-
-    def _start(self, stack: contextlib.ExitStack) -> None:
-        sockets = self._private / "sockets"
+    def _prepare(self, stack: contextlib.ExitStack) -> tuple[Sandbox, list[str]]:
+        """What outlives a reboot: disks, the firmware's variables, and the sandbox and command line that start QEMU."""
+        for name in LOGS:
+            (self.folder / name).unlink(missing_ok=True)
         work = self._private / "work"
-        for folder in (sockets, work):
-            folder.mkdir()
-        listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        listener.bind(str(sockets / "console"))
-        listener.listen(1)
-        self.monitor = Monitor(sockets / "qmp")
-        stack.callback(self.monitor.close)
-        firmware = firmware_arguments(self.options.firmware, self._tools_root, work)
-        for disk, size in disks(self.options).items():
-            with (work / disk).open("wb") as file:
-                file.truncate(size * MEBIBYTE)
-        if self.options.medium is Medium.NETWORK:
-            stack.enter_context(netboot.serve(self.options.image, self.options.ignition, work))
+        work.mkdir()
         sandbox = Sandbox(
             root=self._tools_root,
             inputs=self.options.inputs,
@@ -237,50 +222,57 @@ class Guest:
             output=self.folder,
             epoch=0,
             network=True,  # the guest's ssh port is a port of the host's loopback
-            extra={"/sockets": sockets},
             devices=self.accelerator.devices,
         )
-        qemu_log = stack.enter_context((self.folder / "qemu.log").open("wb"))
-        self._started = time.monotonic()
-        command = [*machine(self.options, self.accelerator), *firmware, *self._channels()]
-        self._process = sandbox.start(command, stdout=qemu_log)
-        stack.callback(self._end)
-        self.console = Console(self._accept(listener), self.folder / "console.log", self._reached, self._found)
-        self._greet()
-        self._port = self.monitor.ssh_port
-
-    def _channels(self) -> list[str]:
-        """Console, control channel, network and the key: what connects the guest with this process."""
-        return [
-            *("-display", "none", "-action", "reboot=shutdown"),
-            *("-chardev", "socket,id=console,path=/sockets/console", "-serial", "chardev:console"),
-            *("-chardev", "socket,id=qmp,path=/sockets/qmp", "-mon", "chardev=qmp,mode=control"),
+        make_disks(self.options, sandbox, work)
+        if self.options.medium is Medium.NETWORK:
+            stack.enter_context(netboot.serve(self.options.image, self.options.ignition, work))
+        command = [
+            *machine(self.options, self.accelerator),
+            *firmware_arguments(self.options.firmware, self._tools_root, work),
             *self._network(),
             *credential(login.CREDENTIAL, self._key.public),
         ]
+        return sandbox, command
+
+    def _switch_on(self) -> None:
+        """Start QEMU on the disks as they are."""
+        self._power.close()
+        self.milestones.clear()
+        process = QemuProcess(self._sandbox, self._command, self.folder, self._reached, self._found)
+        self._process = self._power.enter_context(process)
+        self._port = self.monitor.ssh_port
+
+    @contextlib.contextmanager
+    def _starting_again(self, resets: int, *, may_fail: bool) -> Iterator[None]:
+        """Let the machine start itself again, so often; where it may fail, trouble on the console is then forgotten."""
+        findings = self.findings
+        self._resets_left, self._may_fail = resets, may_fail
+        self._started = time.monotonic()
+        yield
+        self._resets_left, self._may_fail = 0, False
+        if may_fail:
+            self.console.findings.clear()
+            self._earlier_findings = findings
+
+    def _wait_for_next_boot(self, before: str | None, timeout_seconds: float) -> None:
+        """Wait until a system of another boot than `before` runs; where the machine may fail, until one is sound."""
+        self.state = None
+        while self.state is None or (self._may_fail and self.state != "running"):
+            client = self._wait_for_login(timeout_seconds, before)
+            self.host.backend.client = client
+            before = login.boot_id(client)
+            try:
+                self.state = self._system_state(client, timeout_seconds)
+            except GuestNeverBooted:
+                if not self._may_fail:
+                    raise
 
     def _network(self) -> list[str]:
         """No way out; but a machine that starts from the network must reach the server, which is this host."""
         if self.options.medium is Medium.NETWORK:
             return network(outside=True, boot=f"/work/{netboot.SCRIPT}")
         return network(outside=False)
-
-    def _accept(self, listener: socket.socket) -> socket.socket:
-        deadline = time.monotonic() + START_SECONDS
-        while not select.select([listener], [], [], 0.1)[0]:
-            if self._process.poll() is not None:
-                raise QemuDied(f"QEMU ended at once with status {self._process.returncode}:\n{self._qemu_said()}")
-            if time.monotonic() > deadline:
-                raise QemuDied(f"QEMU did not start within {START_SECONDS:g} s:\n{self._qemu_said()}")
-        return listener.accept()[0]
-
-    def _greet(self) -> None:
-        """Open the control channel. QEMU connects before it has read all of its command line, and may end then."""
-        try:
-            self.monitor.accept()
-        except MonitorFailed as error:
-            status = self._process.wait(START_SECONDS)
-            raise QemuDied(f"QEMU ended at once with status {status}:\n{self._qemu_said()}") from error
 
     def _reached(self, milestone: Milestone) -> None:
         self.milestones[milestone] = time.monotonic() - self._started
@@ -292,18 +284,24 @@ class Guest:
             threading.Timer(LAST_WORDS_SECONDS, self._process.kill).start()
 
     def _check_alive(self) -> None:
-        """Raise `GuestNeverBooted` if the boot has come to a dead end."""
+        """Raise `GuestNeverBooted` if the boot has come to a dead end; switch on again what may start again."""
         if (finding := self.console.fatal) is not None and not self._may_fail:
             time.sleep(LAST_WORDS_SECONDS)
             raise self._never_booted(str(finding))
-        try:
-            status = self.monitor.status
-            if status != "running":
-                raise self._never_booted(f"the machine stopped ({status}): {self._qemu_said()}")
-        except MonitorFailed:
-            self._process.wait(START_SECONDS)
-            reason = self.monitor.shutdown_reason() or self._qemu_said()
-            raise self._never_booted(f"QEMU ended with status {self._process.returncode}: {reason}") from None
+        with contextlib.suppress(MonitorFailed):
+            match self.monitor.status:
+                case "running":
+                    return
+                case "shutdown":
+                    pass  # it is about to end
+                case status:
+                    raise self._never_booted(f"the machine stopped ({status}): {self._process.said}")
+        self._process.wait(END_SECONDS)
+        if self._resets_left == 0 or self._process.ending != RESET:
+            raise self._never_booted(self._how_it_ended())
+        self._resets_left -= 1
+        self._earlier_findings += self.console.findings
+        self._switch_on()
 
     def _choose_first_entry(self) -> None:
         """Press Enter when the boot menu has come up. Not for long: the same keyboard is a login's later."""
@@ -338,22 +336,8 @@ class Guest:
             self._check_alive()
             raise self._never_booted(f"the connection broke: {error}") from error
 
-    def _end(self) -> None:
-        """End QEMU if it still runs, at once: whoever wants a clean shutdown calls `power_off` before."""
-        if self.is_on:
-            with contextlib.suppress(MonitorFailed):
-                self.monitor.quit()
-            try:
-                self._process.wait(START_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        if hasattr(self, "console"):
-            self.console.join(START_SECONDS)
-
-    def _qemu_said(self) -> str:
-        text = (self.folder / "qemu.log").read_text("utf-8", "replace").strip()
-        return "\n".join(text.splitlines()[:20]) or "QEMU said nothing"
+    def _how_it_ended(self) -> str:
+        return f"QEMU ended with status {self._process.status}: {self._process.ending}"
 
     def _never_booted(self, reason: str) -> GuestNeverBooted:
         return GuestNeverBooted(*self._report("the guest never booted", reason))

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from distrobuild.boot.accelerator import Accelerator
+from distrobuild.boot.disks import make_disks
 from distrobuild.boot.firmware import firmware_arguments
 from distrobuild.boot.login import CREDENTIAL
 from distrobuild.boot.qemu import GuestOptions, credential, machine, network
@@ -42,16 +43,6 @@ def boot_for_person(
         work, output = Path(folder, "work"), Path(folder, "out")
         work.mkdir()
         output.mkdir()
-        command = [*machine(options, accelerator), *firmware_arguments(options.firmware, tools_root, work)]
-        command += [
-            "-serial",
-            "mon:stdio",
-            "-display",
-            f"vnc={vnc}" if vnc else "none",
-            *network(outside=True, ssh_port=ssh_port),
-        ]
-        if ssh_key is not None:
-            command += credential(CREDENTIAL, ssh_key.encode())
         sandbox = Sandbox(
             root=tools_root,
             inputs=options.inputs,
@@ -61,4 +52,13 @@ def boot_for_person(
             network=True,
             devices=accelerator.devices,
         )
+        make_disks(options, sandbox, work)
+        command = [
+            *machine(options, accelerator),
+            *firmware_arguments(options.firmware, tools_root, work),
+            *("-serial", "mon:stdio", "-display", f"vnc={vnc}" if vnc else "none"),
+            *network(outside=True, ssh_port=ssh_port),
+        ]
+        if ssh_key is not None:
+            command += credential(CREDENTIAL, ssh_key.encode())
         return subprocess.run(sandbox.command_line(command, environment={"TERM": "xterm"}), check=False).returncode

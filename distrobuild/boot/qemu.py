@@ -14,6 +14,8 @@ from distrobuild.errors import DistrobuildError
 
 IMAGE = "/inputs/image"
 """Where the sandbox shows the image."""
+LAYER = "/work/medium.qcow2"
+"""What a machine writes to its image; see `distrobuild.boot.disks`."""
 IGNITION = "/inputs/ignition"
 """Where the sandbox shows the Ignition config."""
 IGNITION_KEY = "opt/com.coreos/config"
@@ -73,7 +75,7 @@ def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
     if options.medium is not Medium.NETWORK:
         arguments += _drive(options)
     for disk in disks(options):
-        arguments += ["-drive", f"if=none,id={disk},format=raw,cache=unsafe,file=/work/{disk}"]
+        arguments += ["-drive", f"if=none,id={disk},format=raw,file=/work/{disk}"]
         arguments += ["-device", f"virtio-blk-pci,drive={disk},serial={disk}"]
     arguments += ["-boot", "strict=on", "-device", "virtio-rng-pci", "-device", "VGA", "-rtc", "base=utc"]
     return arguments
@@ -87,10 +89,9 @@ def disks(options: GuestOptions) -> dict[str, int]:
 def _drive(options: GuestOptions) -> list[str]:
     """The image as a drive, and the config that comes with it."""
     media = "cdrom" if options.medium is Medium.CDROM else "disk"
-    # The stick of a stranger is never written to: a live medium must do without. What is written to a disk goes to a
-    # file beside it, for as long as QEMU runs.
-    access = "snapshot=on" if options.medium is Medium.DISK else "readonly=on"
-    arguments = ["-drive", f"if=none,id=medium,format=raw,{access},media={media},file={IMAGE}"]
+    # The stick of a stranger is never written to: a live medium must do without.
+    file = f"format=qcow2,file={LAYER}" if options.medium is Medium.DISK else f"format=raw,readonly=on,file={IMAGE}"
+    arguments = ["-drive", f"if=none,id=medium,media={media},{file}"]
     for device in MEDIUM_DEVICES[options.medium]:
         arguments += ["-device", device]
     if options.ignition is not None:

@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from qemu.qmp import ExecuteError, QMPClient, QMPError
 
@@ -72,14 +72,6 @@ class Monitor:
     def press(self, key: str) -> None:
         """Press and release one key, by QEMU's name (`ret`)."""
         self.execute("send-key", keys=[{"type": "qcode", "data": key}])
-
-    def set_reboot_action(self, action: Literal["reset", "shutdown"]) -> None:
-        """What a reboot of the guest does: start it again, or end QEMU."""
-        self.execute("set-action", reboot=action)
-
-    def reset(self) -> None:
-        """Pull the machine's reset line."""
-        self.execute("system_reset")
 
     def push_power_button(self) -> None:
         """Ask the guest to power down, by ACPI."""

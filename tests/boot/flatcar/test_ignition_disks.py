@@ -18,5 +18,12 @@ def test_a_file_system_of_the_config_is_mounted_and_holds_the_file(host: Host) -
     assert host.file("/srv/models/README").content_string == "On the second disk.\n"
 
 
+def test_an_encrypted_disk_of_the_config_is_open_and_holds_the_file(host: Host) -> None:
+    assert host.mount_point("/srv/private").device == "/dev/mapper/private"
+    assert host.file("/srv/private/README").content_string == "On the encrypted disk.\n"
+    assert "type:    LUKS2" in host.check_output("cryptsetup status private")
+    assert host.run("grep --quiet 'On the encrypted disk' /dev/disk/by-id/virtio-disk1").rc == 1
+
+
 def test_what_is_appended_stands_behind_each_other(host: Host) -> None:
     assert host.file("/etc/motd.d/10-site").content_string == "Twice appended.\n"
