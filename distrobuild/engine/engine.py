@@ -15,6 +15,7 @@ from distrobuild.engine.sources import snapshot
 from distrobuild.engine.stage_log import DISK_FULL, StageLog
 from distrobuild.engine.store import Store
 from distrobuild.errors import DistrobuildError
+from distrobuild.plan.code import require_unchanged
 from distrobuild.plan.graph import Node, Plan, Tree
 from distrobuild.plan.key import Keyed, keys
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
@@ -159,6 +160,7 @@ class _Run:
                 job = self.engine.job(node, self.keyed, self.plan, scratch, note)
                 node.stage.run(job)
                 _check_outputs(node, scratch.output)
+                require_unchanged(type(node.stage))
                 entry = store.commit(keyed, scratch, time.monotonic() - start)
             except Exception as error:
                 raise self._failure(node, scratch, error, log.tail) from error

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import distrobuild
+from distrobuild.errors import DistrobuildError
 from distrobuild.formats.tree_digest import file_digest, source_files
 from distrobuild.stages.stage import Stage
 
@@ -35,9 +36,46 @@ SCHEMA_ONLY = frozenset({"pydantic", "typing_extensions"})
 """Third-party modules that check options and never touch a result."""
 
 
+class CodeChanged(DistrobuildError):
+    """Files of distrobuild changed since this process loaded them: what ran is not what the key says."""
+
+
 def code_digests(stage: type[Stage]) -> dict[str, str]:  # type: ignore[type-arg]
     """Module (or template, or third-party distribution) to digest (or version) of all that `stage.run` may execute."""
-    digests: dict[str, str] = {}
+    modules, digests = _code(stage)
+    for module, path in modules.items():
+        digests[module] = file_digest(path)
+        digests.update(_data(module, path))
+        digests.update(_templates(path))
+    return dict(sorted(digests.items()))
+
+
+def require_unchanged(stage: type[Stage]) -> None:  # type: ignore[type-arg]
+    """Raise `CodeChanged` if a file behind `code_digests(stage)` is not what it was when this process started."""
+    files = {file for path in _code(stage)[0].values() for file in (path, *_data_files(path), *_template_files(path))}
+    changed = sorted(str(file.relative_to(PACKAGE)) for file in files & LOADED.keys() if _stamp(file) != LOADED[file])
+    if changed:
+        message = f"distrobuild's own code changed while the stage ran: {', '.join(changed)}"
+        raise CodeChanged(message, hint="build again")
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What tells that a file was written: its time and size; None if it is gone."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+LOADED = {path: _stamp(path) for path in PACKAGE.rglob("*") if path.suffix != ".pyc" and path.is_file()}
+"""Every file of distrobuild as it was when this process started."""
+
+
+def _code(stage: type[Stage]) -> tuple[dict[str, Path], dict[str, str]]:  # type: ignore[type-arg]
+    """Modules that `stage.run` may execute with their files, and versions of the distributions that they import."""
+    modules: dict[str, Path] = {}
+    versions: dict[str, str] = {}
     pending = [stage.__module__, *ALWAYS]
     seen: set[str] = set()
     while pending:
@@ -47,13 +85,11 @@ def code_digests(stage: type[Stage]) -> dict[str, str]:  # type: ignore[type-arg
         seen.add(module)
         path = _path(module)
         if path is not None:
-            digests[module] = file_digest(path)
-            digests.update(_data(module, path))
-            digests.update(_templates(path))
+            modules[module] = path
             own, foreign = _imports(path)
             pending.extend(own)
-            digests.update({f"python:{name}": version for name, version in foreign})
-    return dict(sorted(digests.items()))
+            versions.update({f"python:{name}": version for name, version in foreign})
+    return modules, versions
 
 
 @functools.cache
@@ -74,8 +110,11 @@ def _path(module: str) -> Path | None:
 def _data(module: str, path: Path) -> dict[str, str]:
     """The files beside a module that are no Python (`probe.S`): it may read them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    files = [each for each in path.parent.iterdir() if each.is_file() and each.suffix not in PYTHON]
-    return {f"{package}/{each.name}": file_digest(each) for each in files}
+    return {f"{package}/{each.name}": file_digest(each) for each in _data_files(path)}
+
+
+def _data_files(path: Path) -> list[Path]:
+    return [each for each in path.parent.iterdir() if each.is_file() and each.suffix not in PYTHON]
 
 
 @functools.cache
@@ -84,6 +123,10 @@ def _templates(path: Path) -> dict[str, str]:
     folder = path.parent / "templates" / path.stem
     files = source_files(folder) if folder.is_dir() else {}
     return {f"templates/{path.stem}/{name}": digest for name, digest in files.items()}
+
+
+def _template_files(path: Path) -> list[Path]:
+    return [each for each in (path.parent / "templates" / path.stem).rglob("*") if each.is_file()]
 
 
 @functools.cache

@@ -26,9 +26,7 @@ OPERATORS = {">=": ">=", "<=": "<=", "=": "=", ">": ">>", "<": "<<"}
 """Comparison of a requirement, and Debian's word for it (policy 7.1)."""
 BUILD = (
     "dpkg-buildpackage",
-    "--build=binary",
-    "--unsigned-source",
-    "--unsigned-changes",
+    "--rules-target=binary",  # with the environment and the checks of a build, without its .buildinfo and .changes
     "--ignore-builtin-builddeps",  # the metapackage build-essential: the tools root has what it stands for
 )
 RELATIONS = ("depends", "recommends", "provides", "conflicts", "replaces")

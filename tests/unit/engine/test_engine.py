@@ -13,7 +13,9 @@ from distrobuild.engine.engine import Engine, StageError
 from distrobuild.engine.events import BuildStarted, Event, StageFailed, StageFinished, StageStarted, Stream
 from distrobuild.engine.store import Store
 from distrobuild.errors import DistrobuildError
+from distrobuild.plan import code
 from distrobuild.plan.graph import Node, Tree
+from distrobuild.sandbox import contract as contract_module
 from distrobuild.stages.stage import Job
 from tests.unit.engine.small_stages import CallStage, plan, write
 
@@ -53,6 +55,18 @@ def test_a_changed_source_file_runs_the_stage(engine: Engine, seen: list[Event],
         entries = engine.build(plan(write("only", "!", tree=Tree(source, "source"))))
         assert run_names(seen) == ["only"]
         assert (entries["only"].output / "text").read_text() == f"{text}!"
+
+
+def test_what_ran_while_its_code_changed_is_not_kept(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = Path(contract_module.__file__)
+    with monkeypatch.context() as patch:
+        patch.setitem(code.LOADED, contract, (0, 0))
+        with pytest.raises(StageError, match=r"code changed while the stage ran: sandbox/contract\.py"):
+            engine.build(plan(write("only", "a")))
+    assert not list((store.root / "outputs").iterdir())
+    engine.build(plan(write("only", "a")))
 
 
 def test_what_only_a_finished_stage_needed_is_not_built_again(engine: Engine, store: Store, seen: list[Event]) -> None:

@@ -89,6 +89,17 @@ def test_a_file_that_a_module_reads_counts_as_its_code() -> None:
     assert "distrobuild.boot/probe.S" in code_digests(BootStage)
 
 
+@pytest.mark.parametrize("file", ["stages/deb.py", "manifest/package.py", "stages/templates/deb/rules.j2"])
+def test_a_file_that_changed_since_the_start_is_noticed_by_the_stages_that_run_it(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code.require_unchanged(DebStage)
+    monkeypatch.setitem(code.LOADED, code.PACKAGE / file, (0, 0))
+    with pytest.raises(code.CodeChanged, match=file):
+        code.require_unchanged(DebStage)
+    code.require_unchanged(BootStage)
+
+
 def test_umask_and_times_of_a_source_do_not_count(tmp_path: Path) -> None:
     found = set()
     for name, mode, seconds in (("a", 0o644, 1), ("b", 0o600, 2)):
