@@ -24,19 +24,16 @@ class InstalledPackage(NamedTuple):
     version: str
     architecture: str
     sha256: str
+    installed_kib: int
+    """What its files take, by its own account (`Installed-Size`), rounded up to KiB."""
 
 
-def packages_of(debs: Iterable[BinaryPackage]) -> list[InstalledPackage]:
-    """What installing these files gives."""
-    return [InstalledPackage(deb.name, deb.version, deb.architecture, deb.sha256) for deb in debs]
-
-
-def installed_packages(status: bytes, origins: Iterable[InstalledPackage]) -> list[InstalledPackage]:
+def installed_packages(status: bytes, origins: Iterable[BinaryPackage | InstalledPackage]) -> list[InstalledPackage]:
     """Every package that is installed by dpkg's `status` file, sorted by name; not one of which only settings are left.
 
     Raises `UnknownOrigin` for a package that is not among `origins`.
     """
-    digests = {origin[:3]: origin.sha256 for origin in origins}
+    digests = {(origin.name, origin.version, origin.architecture): origin.sha256 for origin in origins}
     found = []
     for paragraph in Deb822.iter_paragraphs(status, use_apt_pkg=False):
         if not str(paragraph["Status"]).endswith(" installed"):  # `deinstall ok config-files`: dpkg(1), package states
@@ -44,7 +41,7 @@ def installed_packages(status: bytes, origins: Iterable[InstalledPackage]) -> li
         key = str(paragraph["Package"]), str(paragraph["Version"]), str(paragraph["Architecture"])
         if key not in digests:
             raise UnknownOrigin(f"{' '.join(key)} is installed, but nobody gave a file with it")
-        found.append(InstalledPackage(*key, digests[key]))
+        found.append(InstalledPackage(*key, digests[key], int(paragraph.get("Installed-Size", 0))))
     return sorted(found, key=lambda package: (package.name, package.architecture))
 
 

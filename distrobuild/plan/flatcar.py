@@ -212,7 +212,7 @@ class Flatcar(FlatcarParts):
         room = disk_layout.FLATCAR_USR_HASH_OFFSET if together else slot.size
         hashed = VerityOptions(image=identity, room=room, together=together)
         squashfs = self.squashfs(f"squashfs/usr{suffix}", usr, "usr.tar")
-        verity = Node(f"verity{suffix}", VerityStage(hashed), {"filesystem": squashfs})
+        verity = Node(f"verity{suffix}", VerityStage(hashed), {"filesystem": squashfs, "install": self.install})
         command_line = (*COMMAND_LINE, *FIND_USR[self.target.layout], *self.target.kernel_arguments)
         inputs = {"install": self.install, "kernel": self.kernel, "usr": usr, "verity": verity}
         uki = Node(f"uki{suffix}", UkiStage(UkiOptions(command_line=command_line)), inputs, self.tools)

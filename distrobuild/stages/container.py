@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from distrobuild.formats.oci_layer import write_first_layer, write_next_layer
-from distrobuild.formats.package_list import installed_packages, packages_of, write_package_list
+from distrobuild.formats.package_list import installed_packages, write_package_list
 from distrobuild.formats.root_tar import RootTar, TarWriter
 from distrobuild.sandbox.sandbox import ProgramFailed
 from distrobuild.stages import apt_errors, root_cleanup
@@ -50,7 +50,7 @@ class ContainerStage(Stage[ContainerOptions]):
         "rootfs.tar": "the root file system",
         LAYER: "what it has beyond the base, as a compressed layer of the OCI",
         "layer.json": "the layer's digests (hexadecimal SHA-256, compressed and not), bytes, and what is in it",
-        "packages.json": "every installed package: name, version, architecture, sha256",
+        "packages.json": "every installed package: name, version, architecture, sha256, installed_kib",
     }
 
     def run(self, job: Job) -> None:
@@ -75,7 +75,7 @@ class ContainerStage(Stage[ContainerOptions]):
         except ProgramFailed as error:
             raise apt_errors.explain(error) from error
         with RootTar(job.output / "rootfs.tar") as root:
-            installed = installed_packages(root.read("var/lib/dpkg/status"), packages_of(packages))
+            installed = installed_packages(root.read("var/lib/dpkg/status"), packages)
             _write_layer(job, root)
         write_package_list(job.output / "packages.json", installed)
         _compress(job, f"distrobuild: {' '.join(sorted(self.options.packages))}")

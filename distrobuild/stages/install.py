@@ -16,7 +16,6 @@ from distrobuild.errors import DistrobuildError
 from distrobuild.formats.deb_repository import read_packages_index
 from distrobuild.formats.package_list import (
     installed_packages,
-    packages_of,
     read_package_list,
     write_package_list,
 )
@@ -55,7 +54,7 @@ class InstallStage(Stage[InstallOptions]):
     }
     outputs: Mapping[str, str] = {
         "layer.tar": "what differs from the root file system: files, and whiteouts for what is gone",
-        "packages.json": "every installed package: name, version, architecture, sha256",
+        "packages.json": "every installed package: name, version, architecture, sha256, installed_kib",
         "vmlinuz": "the kernel",
         "initrd.img": "its initial RAM file system",
     }
@@ -82,7 +81,7 @@ class InstallStage(Stage[InstallOptions]):
         before = read_package_list(job.inputs["rootfs"] / "packages.json")
         with RootTar(base) as below, RootTar(job.work / "installed.tar") as installed:
             _extract_kernel(installed, job.output)
-            packages = installed_packages(installed.read("var/lib/dpkg/status"), [*before, *packages_of(own)])
+            packages = installed_packages(installed.read("var/lib/dpkg/status"), [*before, *own])
             write_layer(below, installed, job.output / "layer.tar", job.epoch)
         write_package_list(job.output / "packages.json", packages)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from distrobuild.formats.package_list import installed_packages, packages_of, write_package_list
+from distrobuild.formats.package_list import installed_packages, write_package_list
 from distrobuild.formats.root_tar import RootTar, TarWriter
 from distrobuild.manifest.distributions import locale_packages
 from distrobuild.sandbox.sandbox import ProgramFailed
@@ -49,7 +49,7 @@ class RootfsStage(Stage[RootfsOptions]):
     }
     outputs: Mapping[str, str] = {
         "rootfs.tar": "the root file system, with owners, modes and device nodes",
-        "packages.json": "every installed package: name, version, architecture, sha256",
+        "packages.json": "every installed package: name, version, architecture, sha256, installed_kib",
     }
 
     def run(self, job: Job) -> None:
@@ -68,7 +68,7 @@ class RootfsStage(Stage[RootfsOptions]):
         except ProgramFailed as error:
             raise apt_errors.explain(error) from error
         with RootTar(job.output / "rootfs.tar") as root:
-            installed = installed_packages(root.read("var/lib/dpkg/status"), packages_of(packages))
+            installed = installed_packages(root.read("var/lib/dpkg/status"), packages)
         write_package_list(job.output / "packages.json", installed)
 
     def _write_image_files(self, job: Job) -> None:

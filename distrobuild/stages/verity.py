@@ -9,10 +9,13 @@ from typing import ClassVar
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats.disk_layout import aligned, derived_guid
+from distrobuild.formats.package_list import read_package_list
 from distrobuild.formats.verity import BLOCK_SIZE, Verity, derived_salt, write_tree
 from distrobuild.stages.stage import Job, Options, Stage
 
 DATA, TREE = "usr.img", "usr-verity.img"
+LARGEST = 10
+"""How many packages are named where all of them are too many."""
 
 
 class FileSystemTooLarge(DistrobuildError):
@@ -35,7 +38,10 @@ class VerityStage(Stage[VerityOptions]):
     """A file system -> the same as it stands in its partition, its hash tree, and the root hash."""
 
     kind: ClassVar[str] = "verity"
-    inputs: ClassVar[Mapping[str, str]] = {"filesystem": "what a squashfs stage made"}
+    inputs: ClassVar[Mapping[str, str]] = {
+        "filesystem": "what a squashfs stage made",
+        "install": "what the install stage made: what the file system holds, for messages",
+    }
     outputs: Mapping[str, str] = {
         DATA: "the file system, with its tree if they stand together; sparse",
         "roothash": "root hash, 64 hexadecimal digits",
@@ -53,7 +59,7 @@ class VerityStage(Stage[VerityOptions]):
         if size > room:
             raise FileSystemTooLarge(
                 f"the file system has {size} bytes, {size - room} more than the {room} of its slot",
-                hint="leave packages or documentation out of the target",
+                hint=f"leave packages or documentation out of the target; the largest: {self._largest(job)}",
             )
         protected = room if self.options.together else aligned(size, BLOCK_SIZE)
         identity = self.options.image
@@ -68,3 +74,9 @@ class VerityStage(Stage[VerityOptions]):
                 with (job.output / TREE).open("w+b") as tree:
                     root_hash = write_tree(verity, data, tree)
         (job.output / "roothash").write_text(f"{root_hash}\n", "ascii")
+
+    @staticmethod
+    def _largest(job: Job) -> str:
+        packages = read_package_list(job.inputs["install"] / "packages.json")
+        largest = sorted(packages, key=lambda package: -package.installed_kib)[:LARGEST]
+        return ", ".join(f"{package.name} ({package.installed_kib / 1024:.0f} MiB)" for package in largest)

@@ -12,6 +12,7 @@ import pytest
 
 from distrobuild.errors import InvalidInput
 from distrobuild.formats.gpt_read import read
+from distrobuild.formats.package_list import InstalledPackage, write_package_list
 from distrobuild.formats.root_tar import TarWriter
 from distrobuild.stages.disk import DiskOptions, DiskStage, PartitionTooLarge
 from distrobuild.stages.esp import EspOptions, EspStage
@@ -101,9 +102,14 @@ def test_an_update_has_a_file_for_each_partition_named_for_systemd_sysupdate(mak
 def test_a_file_system_larger_than_its_slot_is_an_error_that_says_by_how_much(
     make_job: MakeJob, tmp_path: Path
 ) -> None:
-    job = make_job({"filesystem": content(tmp_path, {"filesystem.squashfs": bytes(4096 + 7)})})
-    with pytest.raises(FileSystemTooLarge, match=r"4103 bytes, 7 more than"):
+    packages = [InstalledPackage(name, "1", "all", "", kib) for name, kib in (("small", 1), ("large", 5 << 10))]
+    install = content(tmp_path, {})
+    write_package_list(install / "packages.json", packages)
+    filesystem = content(tmp_path, {"filesystem.squashfs": bytes(4096 + 7)})
+    job = make_job({"filesystem": filesystem, "install": install})
+    with pytest.raises(FileSystemTooLarge, match=r"4103 bytes, 7 more than") as caught:
         VerityStage(VerityOptions(image="mlos_1", room=4096, together=True)).run(job)
+    assert str(caught.value.hint).endswith("the largest: large (5 MiB), small (0 MiB)")
     assert not list(job.output.iterdir())
 
 

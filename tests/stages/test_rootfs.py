@@ -87,6 +87,7 @@ def test_the_package_list_is_what_dpkg_says(root: RootTar, output: Path) -> None
     assert {str(package["Package"]): str(package["Version"]) for package in status} == {
         name: package["version"] for name, package in listed.items()
     }
+    assert listed["bash"]["installed_kib"] > 1024
 
 
 def test_services_of_a_live_machine_are_enabled(root: RootTar) -> None:

@@ -14,13 +14,14 @@ from distrobuild.formats.package_list import (
     write_package_list,
 )
 
-BASH = InstalledPackage("bash", "5.2-1", "amd64", "b" * 64)
-ZLIB = InstalledPackage("zlib", "1.3-1", "all", "c" * 64)
+BASH = InstalledPackage("bash", "5.2-1", "amd64", "b" * 64, 7000)
+ZLIB = InstalledPackage("zlib", "1.3-1", "all", "c" * 64, 160)
 
 
 def paragraph(package: InstalledPackage, status: str = "install ok installed") -> bytes:
     fields = ("Package", package.name), ("Status", status), ("Version", package.version)
-    text = "".join(f"{name}: {value}\n" for name, value in (*fields, ("Architecture", package.architecture)))
+    fields = (*fields, ("Architecture", package.architecture), ("Installed-Size", str(package.installed_kib)))
+    text = "".join(f"{name}: {value}\n" for name, value in fields)
     return f"{text}\n".encode()
 
 
