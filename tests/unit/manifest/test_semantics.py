@@ -9,6 +9,7 @@ import pytest
 
 from distrobuild.errors import InvalidInput
 from distrobuild.manifest import semantics
+from distrobuild.manifest.checks import files, packages, sources, targets
 from distrobuild.manifest.loader import load
 from distrobuild.manifest.models import FolderSource
 
@@ -125,6 +126,18 @@ def test_a_name_or_file_that_is_not_there_is_told_at_the_value(
     assert messages() == [f"distro.yaml:{message}"] + ([f"  hint: {hint}"] if hint else [])
 
 
+def test_a_name_too_long_for_a_partition_is_told_at_the_version(rewrite: Rewrite) -> None:
+    version, layout = "1.0.0-rc.1+20261121.git12345", "    source: {debian: trixie}\n    layout: systemd"
+    rewrite({2: f'version: "{version}"', 11: layout})
+    assert messages() == [
+        f"distro.yaml:2:10: `version`: the partition `acme_{version}_verity` would have 4 characters too many for its"
+        " name",
+        "  hint: `targets.box.layout: systemd` names partitions for `name` and `version`",
+    ]
+    rewrite({2: 'version: "1.0"', 11: layout})
+    load([MANIFEST])
+
+
 def test_a_target_that_is_made_of_packages_needs_a_kernel(rewrite: Rewrite) -> None:
     rewrite({11: "    source: {debian: trixie}", 12: ""})
     assert messages() == [
@@ -174,7 +187,8 @@ def test_a_kernel_folder_may_stand_outside_the_project(
 def test_every_check_is_registered() -> None:
     takes_a_project = {
         name
-        for name, value in vars(semantics).items()
+        for module in (files, packages, sources, targets)
+        for name, value in vars(module).items()
         if getattr(value, "__annotations__", {}) == {"project": "Project", "return": "Iterator[Problem]"}
     }
     assert len(takes_a_project) > 10

@@ -1,0 +1,1 @@
+"""Checks of `distrobuild.manifest.semantics`, by subject."""
