@@ -35,6 +35,19 @@ from distrobuild.cli.session import Session, project_options
 )
 @click.option("--memory", type=click.IntRange(256), default=2048, show_default=True, help="Memory in MiB.")
 @click.option("--cpus", type=click.IntRange(1), default=2, show_default=True, help="Processors.")
+@click.option(
+    "--ignition",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ignition config for the first boot of a disk. Default: the target's own.",
+)
+@click.option(
+    "--disk",
+    "disks",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="MIB",
+    help="An empty disk of this size; can be repeated. Default: those of the box tests.",
+)
 @click.option("--ssh-key", type=click.Path(exists=True, path_type=Path), help="Public key that may log in as root.")
 @click.option("--vnc", metavar="ADDRESS:DISPLAY", help="Show the screen by VNC, for example 127.0.0.1:1.")
 @click.option("--dev", is_flag=True, help="Log root in on the consoles.")
@@ -47,6 +60,8 @@ def command(
     accel: str,
     memory: int,
     cpus: int,
+    ignition: Path | None,
+    disks: tuple[int, ...],
     ssh_key: Path | None,
     vnc: str | None,
     dev: bool,
@@ -56,7 +71,15 @@ def command(
     accelerator = choose(AcceleratorChoice(accel), image.tools_root, session.store.cache("boot"))
     click.echo(f"{image.path.name}: {accelerator}; Ctrl-A X ends it, Ctrl-A H shows more keys", err=True)
     usual = (Medium.DISK, Firmware.OVMF) if image.path.suffix == ".raw" else (Medium.CDROM, Firmware.SEABIOS)
-    guest = GuestOptions(image.path, Medium(medium or usual[0]), Firmware(firmware or usual[1]), memory, cpus)
+    guest = GuestOptions(
+        image.path,
+        Medium(medium or usual[0]),
+        Firmware(firmware or usual[1]),
+        memory,
+        cpus,
+        ignition or image.ignition,
+        disks or image.disks_mib,
+    )
     key, port = (ssh_key.read_text() if ssh_key else None), free_port()
     click.echo(f"once it is up: ssh -p {port} -o UserKnownHostsFile=/dev/null root@127.0.0.1", err=True)
     sys.exit(boot_for_person(guest, image.tools_root, accelerator, ssh_key=key, ssh_port=port, vnc=vnc))

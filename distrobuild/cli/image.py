@@ -13,6 +13,7 @@ from distrobuild.engine.events import Stream
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest.targets import NO_SOURCE, FlatcarTarget
 from distrobuild.plan.graph import Plan
+from distrobuild.stages.boot import BootStage
 
 
 class NothingToBoot(DistrobuildError):
@@ -21,10 +22,15 @@ class NothingToBoot(DistrobuildError):
 
 @dataclass(frozen=True)
 class Image:
-    """A finished image, the tools root that boots it, and the plan and engine that it came from."""
+    """A finished image, the tools root that boots it, and the plan and engine that it came from.
+
+    `ignition` is the target's own config, `disks_mib` the sizes of the empty disks that its box tests have beside it.
+    """
 
     path: Path
     tools_root: Path
+    ignition: Path | None
+    disks_mib: tuple[int, ...]
     plan: Plan
     engine: Engine
 
@@ -42,6 +48,9 @@ def build_image(session: Session, target: str, *, dev: bool = False) -> Image:
         plan = session.plan(selection, emit)
         assert plan.image is not None
         engine = session.engine(selection, emit)
-        entries = engine.build(replace(plan, goals=(plan.image, plan.find("tools"))))
+        wanted = [node for node in plan if node is plan.image or node.name in {"tools", "ignition"}]
+        entries = engine.build(replace(plan, goals=tuple(wanted)))
     (path,) = entries[plan.image.name].output.iterdir()
-    return Image(path, entries["tools"].output, plan, engine)
+    ignition = entries["ignition"].output / "config.ign" if "ignition" in entries else None
+    boots = [node.stage.options for node in plan if isinstance(node.stage, BootStage)]
+    return Image(path, entries["tools"].output, ignition, boots[0].disks_mib if boots else (), plan, engine)
