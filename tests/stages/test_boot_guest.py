@@ -93,8 +93,8 @@ def test_two_guests_at_once_have_a_port_each(make_disk: MakeDisk, tools_root: Pa
         Guest(options, tools_root, tmp_path / "first", TCG) as first,
         Guest(options, tools_root, tmp_path / "second", TCG) as second,
     ):
-        assert first.monitor.ssh_port != second.monitor.ssh_port
-        assert (first.monitor.status, second.monitor.status) == ("running", "running")
+        assert first.machine.ssh_port != second.machine.ssh_port
+        assert (first.machine.monitor.status, second.machine.monitor.status) == ("running", "running")
 
 
 def test_what_qemu_does_not_like_is_told_in_its_own_words(make_disk: MakeDisk, tools_root: Path, results: Path) -> None:

@@ -1,0 +1,185 @@
+"""A virtual machine: disks and the firmware's variables, which outlive its being switched off, and QEMU while it is on.
+
+A reboot is a new QEMU on the same disks: what they and the firmware hold stays, and nothing else, as with a machine
+that is switched off and on. (Reset in place, QEMU 10 emulating two processors has lost the timer of the second.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from distrobuild.boot import netboot
+from distrobuild.boot.accelerator import Accelerator
+from distrobuild.boot.console import Console
+from distrobuild.boot.disks import make_disks
+from distrobuild.boot.firmware import firmware_arguments
+from distrobuild.boot.process import RESET, QemuProcess
+from distrobuild.boot.qemu import GuestOptions, Medium, machine, network
+from distrobuild.boot.qmp import Monitor, MonitorFailed
+from distrobuild.boot.requirements import require_qemu
+from distrobuild.boot.signs import Finding, Milestone
+from distrobuild.sandbox.sandbox import Sandbox
+
+LOGS = ("console.log", "qemu.log")
+"""What every run of QEMU adds to."""
+END_SECONDS = 30.0
+"""How long QEMU may take to end once its control channel is closed."""
+
+
+class Machine:
+    """A machine that is on. A context manager: leaving it switches the machine off and removes its disks.
+
+    `folder` gets console.log and qemu.log. `further` are arguments for QEMU beside those that `options` ask for.
+    """
+
+    def __init__(
+        self,
+        options: GuestOptions,
+        tools_root: Path,
+        folder: Path,
+        accelerator: Accelerator,
+        further: list[str],
+        on_milestone: Callable[[Milestone, float], None],
+        on_finding: Callable[[Finding], None],
+    ) -> None:
+        """The callbacks come from another thread; `on_milestone` with the seconds since the start."""
+        self.options = options
+        self.accelerator = accelerator
+        self.folder = folder
+        self.milestones: dict[Milestone, float] = {}
+        """Seconds from the start to each milestone that the console showed since QEMU was started."""
+        self.started = 0.0
+        """When the machine was started, by `time.monotonic()`: switched on, or told to start again."""
+        self._earlier_findings: list[Finding] = []
+        self._tools_root = tools_root
+        self._further = further
+        self._on_milestone = on_milestone
+        self._on_finding = on_finding
+        self._cleanup = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        require_qemu(self._tools_root)
+        with contextlib.ExitStack() as stack:
+            folder = tempfile.TemporaryDirectory(prefix="distrobuild-machine-")
+            self._prepare(Path(stack.enter_context(folder)), stack)
+            self._power = stack.enter_context(contextlib.ExitStack())
+            self.started = time.monotonic()
+            self._switch_on()
+            self._cleanup = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cleanup.close()
+
+    @property
+    def console(self) -> Console:
+        """The serial console."""
+        return self.process.console
+
+    @property
+    def monitor(self) -> Monitor:
+        """QEMU's control channel."""
+        return self.process.monitor
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Signs of trouble on the console so far."""
+        return [*self._earlier_findings, *self.console.findings]
+
+    def forget_findings_after(self, findings: list[Finding]) -> None:
+        """Take these as all there were, whatever the console has shown since."""
+        self.console.findings.clear()
+        self._earlier_findings = findings
+
+    @property
+    def how_it_ended(self) -> str:
+        """In words, once the machine is off."""
+        return f"QEMU ended with status {self.process.status}: {self.process.ending}"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the machine runs no more, though it did not start itself again; None while it runs.
+
+        It waits for the end of a QEMU that is about to end.
+        """
+        with contextlib.suppress(MonitorFailed):
+            match self.monitor.status:
+                case "running":
+                    return None
+                case "shutdown":
+                    pass  # it is about to end
+                case status:
+                    return f"the machine stopped ({status}): {self.process.said}"
+        self.process.wait(END_SECONDS)
+        return self.how_it_ended
+
+    @property
+    def wants_to_start_again(self) -> bool:
+        """Whether the guest reset the machine, which ended QEMU."""
+        return not self.process.is_on and self.process.ending == RESET
+
+    def start_again(self) -> None:
+        """Switch the machine on after it ended."""
+        self._earlier_findings = self.findings
+        self._switch_on()
+
+    def cut_power(self) -> None:
+        """Switch the machine off without a word to the guest, and on again."""
+        self.process.kill()
+        self.process.wait(END_SECONDS)
+        self.start_again()
+
+    def report(self, what: str, reason: str) -> str:
+        """A failure in words: what, why, how far it came, what the console said last and where the rest is."""
+        milestone = self.console.milestone
+        after = f", reached after {self.milestones[milestone]:.1f} s" if milestone in self.milestones else ""
+        facts = [f"{what}: {reason}", f"  accelerator: {self.accelerator}", f"  last seen: {milestone}{after}"]
+        facts += [f"  on the console: {finding}" for finding in self.findings]
+        # By name only: the folder moves when a failed stage is kept.
+        facts += [f"  {self.console.log.name} ends:", *(f"    {line}" for line in self.console.tail)]
+        return "\n".join(facts)
+
+    def _prepare(self, work: Path, stack: contextlib.ExitStack) -> None:
+        """Make the disks, and the sandbox and the command line that start QEMU on them."""
+        options = self.options
+        for name in LOGS:
+            (self.folder / name).unlink(missing_ok=True)
+        self._sandbox = Sandbox(
+            root=self._tools_root,
+            inputs=options.inputs,
+            work=work,
+            output=self.folder,
+            epoch=0,
+            network=True,  # the guest's ssh port is a port of the host's loopback
+            devices=self.accelerator.devices,
+        )
+        make_disks(options, self._sandbox, work)
+        if options.medium is Medium.NETWORK:
+            stack.enter_context(netboot.serve(options.image, options.ignition, work))
+        firmware = firmware_arguments(options.firmware, self._tools_root, work)
+        self._command = [*machine(options, self.accelerator), *firmware, *self._network(), *self._further]
+
+    def _network(self) -> list[str]:
+        """No way out; but a machine that starts from the network must reach the server, which is this host."""
+        if self.options.medium is Medium.NETWORK:
+            return network(outside=True, boot=f"/work/{netboot.SCRIPT}")
+        return network(outside=False)
+
+    def _switch_on(self) -> None:
+        self._power.close()
+        self.milestones.clear()
+        process = QemuProcess(self._sandbox, self._command, self.folder, self._reached, self._on_finding)
+        self.process = self._power.enter_context(process)
+        self.ssh_port = self.monitor.ssh_port
+
+    def _reached(self, milestone: Milestone) -> None:
+        self.milestones[milestone] = time.monotonic() - self.started
+        self._on_milestone(milestone, self.milestones[milestone])
