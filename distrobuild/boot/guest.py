@@ -24,12 +24,12 @@ import paramiko
 from testinfra.host import Host
 
 from distrobuild.boot import login
-from distrobuild.boot.accelerator import Accelerator
+from distrobuild.boot.accelerator import Accelerator, AcceleratorKind
 from distrobuild.boot.console import Console
 from distrobuild.boot.machine import Machine
 from distrobuild.boot.qemu import GuestOptions, credential
 from distrobuild.boot.requirements import require_qemu
-from distrobuild.boot.signs import FATAL, Finding, Milestone
+from distrobuild.boot.signs import FATAL, Finding, Milestone, Trouble
 from distrobuild.errors import DistrobuildError
 
 POLL_SECONDS = 0.5
@@ -39,6 +39,8 @@ MENU_SECONDS = 2.0
 """How long Enter is pressed after the boot menu's first line."""
 POWER_OFF_SECONDS = 120.0
 REBOOT_SECONDS = 600.0
+RETRIES = 2
+"""How often a start is made again in which the emulator lost a processor's timer."""
 RESETS = 10
 """How often a machine that may fail may start again before it is given up."""
 
@@ -81,6 +83,8 @@ class Guest:
         self.accelerator = accelerator
         self.folder = folder
         self.seconds_to_running: float | None = None
+        self.retries = 0
+        """How often a start was made again because the emulator had lost a processor's timer."""
         self.state: str | None = None
         """What `systemctl is-system-running` said when the boot was over: `running`, `degraded`."""
         self._tools_root = tools_root
@@ -262,6 +266,10 @@ class Guest:
 
     def _check_alive(self) -> None:
         """Raise `GuestNeverBooted` if the boot has come to a dead end; switch on again what may start again."""
+        if self._lost_its_timer and self.retries < RETRIES:
+            self.retries += 1
+            self.machine.try_again()
+            return
         if (finding := self.console.fatal) is not None and not self._may_fail:
             time.sleep(LAST_WORDS_SECONDS)
             raise self._failed(GuestNeverBooted, str(finding))
@@ -271,6 +279,15 @@ class Guest:
             raise self._failed(GuestNeverBooted, trouble)
         self._resets_left -= 1
         self.machine.start_again()
+
+    @property
+    def _lost_its_timer(self) -> bool:
+        """Whether a processor gets no more timer interrupts: the system crawls from one RCU stall to the next.
+
+        QEMU 10 emulating two processors does that to one start in thirty or so, whatever runs in the guest.
+        """
+        emulated = self.accelerator.kind is AcceleratorKind.TCG
+        return emulated and any(finding.trouble is Trouble.LOST_TIMER for finding in self.console.findings)
 
     def _choose_first_entry(self) -> None:
         """Press Enter when the boot menu has come up. Not for long: the same keyboard is a login's later."""

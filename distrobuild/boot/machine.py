@@ -1,7 +1,7 @@
 """A virtual machine: disks and the firmware's variables, which outlive its being switched off, and QEMU while it is on.
 
 A reboot is a new QEMU on the same disks: what they and the firmware hold stays, and nothing else, as with a machine
-that is switched off and on. (Reset in place, QEMU 10 emulating two processors has lost the timer of the second.)
+that is switched off and on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from distrobuild.boot import netboot
-from distrobuild.boot.accelerator import Accelerator
+from distrobuild.boot.accelerator import Accelerator, AcceleratorKind
 from distrobuild.boot.console import Console
 from distrobuild.boot.disks import make_disks
 from distrobuild.boot.firmware import firmware_arguments
@@ -28,6 +28,8 @@ from distrobuild.sandbox.sandbox import Sandbox
 
 LOGS = ("console.log", "qemu.log")
 """What every run of QEMU adds to."""
+SAVED = "saved"
+"""Folder of the work folder with what the disks held when the machine was last switched on."""
 END_SECONDS = 30.0
 """How long QEMU may take to end once its control channel is closed."""
 
@@ -67,7 +69,8 @@ class Machine:
         require_qemu(self._tools_root)
         with contextlib.ExitStack() as stack:
             folder = tempfile.TemporaryDirectory(prefix="distrobuild-machine-")
-            self._prepare(Path(stack.enter_context(folder)), stack)
+            self._work = Path(stack.enter_context(folder))
+            self._prepare(stack)
             self._power = stack.enter_context(contextlib.ExitStack())
             self.started = time.monotonic()
             self._switch_on()
@@ -137,6 +140,13 @@ class Machine:
         self.process.wait(END_SECONDS)
         self.start_again()
 
+    def try_again(self) -> None:
+        """Take this start back, with what it wrote, and make another. Only where the processors are emulated."""
+        self.process.kill()
+        self.process.wait(END_SECONDS)
+        self._copy_state(SAVED, ".")
+        self._start_qemu()
+
     def report(self, what: str, reason: str) -> str:
         """A failure in words: what, why, how far it came, what the console said last and where the rest is."""
         milestone = self.console.milestone
@@ -147,24 +157,24 @@ class Machine:
         facts += [f"  {self.console.log.name} ends:", *(f"    {line}" for line in self.console.tail)]
         return "\n".join(facts)
 
-    def _prepare(self, work: Path, stack: contextlib.ExitStack) -> None:
-        """Make the disks, and the sandbox and the command line that start QEMU on them."""
+    def _prepare(self, stack: contextlib.ExitStack) -> None:
+        """The sandbox and the command line that start QEMU, and what it starts on."""
         options = self.options
         for name in LOGS:
             (self.folder / name).unlink(missing_ok=True)
         self._sandbox = Sandbox(
             root=self._tools_root,
             inputs=options.inputs,
-            work=work,
+            work=self._work,
             output=self.folder,
             epoch=0,
             network=True,  # the guest's ssh port is a port of the host's loopback
             devices=self.accelerator.devices,
         )
-        make_disks(options, self._sandbox, work)
         if options.medium is Medium.NETWORK:
-            stack.enter_context(netboot.serve(options.image, options.ignition, work))
-        firmware = firmware_arguments(options.firmware, self._tools_root, work)
+            stack.enter_context(netboot.serve(options.image, options.ignition, self._work))
+        make_disks(options, self._sandbox, self._work)
+        firmware = firmware_arguments(options.firmware, self._tools_root, self._work)
         self._command = [*machine(options, self.accelerator), *firmware, *self._network(), *self._further]
 
     def _network(self) -> list[str]:
@@ -175,10 +185,24 @@ class Machine:
 
     def _switch_on(self) -> None:
         self._power.close()
+        if self.accelerator.kind is AcceleratorKind.TCG:
+            self._copy_state(".", SAVED)
+        self._start_qemu()
+
+    def _start_qemu(self) -> None:
+        self._power.close()
         self.milestones.clear()
         process = QemuProcess(self._sandbox, self._command, self.folder, self._reached, self._on_finding)
         self.process = self._power.enter_context(process)
         self.ssh_port = self.monitor.ssh_port
+
+    def _copy_state(self, source: str, target: str) -> None:
+        """Copy disks and the firmware's variables from one folder of the work folder to another."""
+        (self._work / target).mkdir(exist_ok=True)
+        names = sorted(path.name for path in (self._work / source).iterdir() if path.is_file())
+        if names:
+            copy = ["cp", "--reflink=auto", "--sparse=always", *(f"/work/{source}/{name}" for name in names)]
+            self._sandbox.run([*copy, f"/work/{target}/"])
 
     def _reached(self, milestone: Milestone) -> None:
         self.milestones[milestone] = time.monotonic() - self.started

@@ -33,6 +33,8 @@ class BootFigures(Record):
     seconds_to_running: float
     milestones: dict[str, float]
     """Seconds to each sign of progress on the console."""
+    retries: int = 0
+    """How often the machine was started anew because the emulator had lost a processor's timer."""
 
     @classmethod
     def of(cls, guest: Guest) -> Self:
@@ -49,6 +51,7 @@ class BootFigures(Record):
             state=guest.state,
             seconds_to_running=round(guest.seconds_to_running, 2),
             milestones={milestone.name.lower(): round(at, 2) for milestone, at in guest.milestones.items()},
+            retries=guest.retries,
         )
 
 

@@ -56,6 +56,7 @@ class Trouble(StrEnum):
     NO_ROOT = "no root file system"
     NO_MEDIUM = "nothing to boot"
     FAILED_UNIT = "failed unit"
+    LOST_TIMER = "lost timer"
 
 
 FATAL = frozenset({Trouble.PANIC, Trouble.EMERGENCY, Trouble.NO_ROOT, Trouble.NO_MEDIUM})
@@ -72,6 +73,7 @@ SIGNS_OF_TROUBLE = (
     (Trouble.NO_MEDIUM, r"^No bootable (device|medium)|BdsDxe: No bootable option|^grub( rescue)?> ?$"),
     (Trouble.NO_MEDIUM, r"^error: .*you need to load the kernel first"),
     (Trouble.FAILED_UNIT, r"^\[FAILED\] Failed to "),
+    (Trouble.LOST_TIMER, r"kthread timer wakeup didn't happen for \d+ jiffies"),
 )
 """Read top down, the first match counts."""
 

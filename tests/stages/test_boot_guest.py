@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from distrobuild.boot import accelerator
+from distrobuild.boot import accelerator, guest
 from distrobuild.boot.accelerator import Accelerator, AcceleratorChoice, AcceleratorKind, KvmBroken, choose, run_probe
 from distrobuild.boot.boxtests import BootFailed, BoxTestRun, run_box_tests
 from distrobuild.boot.facts import Facts
@@ -70,6 +71,40 @@ def test_a_panic_ends_the_wait_long_before_the_time_limit(make_disk: MakeDisk, t
     panic = "[    1.000000] Kernel panic - not syncing: No working init found."
     message = never_boots(make_disk(f"{panic}\r\n"), tools_root, results, LONG)
     assert message.startswith(f"the guest never booted: kernel panic: {panic}\n")
+
+
+LOST = "[   21.8] rcu: rcu_preempt kthread timer wakeup didn't happen for 20999 jiffies! g-1 f0x0"
+
+
+def test_a_start_in_which_the_emulator_loses_a_timer_is_made_again_but_not_for_ever(
+    make_disk: MakeDisk, tools_root: Path, results: Path
+) -> None:
+    message = never_boots(make_disk(f"{LOST}\r\n"), tools_root, results, 12.0)
+    assert f"on the console: lost timer: {LOST}" in message
+    assert (results / "console.log").read_text().count(LOST) == 1 + guest.RETRIES
+
+
+def test_a_start_that_is_taken_back_leaves_nothing_on_the_disks(
+    make_disk: MakeDisk, tools_root: Path, results: Path
+) -> None:
+    options = replace(make_disk("up\r\n"), disks_mib=(1,))
+    with Guest(options, tools_root, results, TCG) as booted:
+        booted.machine.process.kill()
+        booted.machine.process.wait(LONG)
+        (disk,) = Path(tempfile.gettempdir()).glob("distrobuild-machine-*/disk0")
+        disk.write_bytes(b"written by a start that did not count")
+        booted.machine.try_again()
+        assert disk.read_bytes() == bytes(1 << 20)
+        assert booted.is_on
+
+
+def test_under_kvm_a_lost_timer_is_the_guests_own(make_disk: MakeDisk, tools_root: Path, results: Path) -> None:
+    kvm = replace(TCG, kind=AcceleratorKind.KVM)
+    with Guest(make_disk(f"{LOST}\r\n"), tools_root, results, TCG) as booted:
+        booted.accelerator = kvm
+        with pytest.raises(GuestNeverBooted):
+            booted.wait_until_running(SHORT)
+    assert booted.retries == 0
 
 
 def test_a_guest_that_resets_is_not_booted_again_and_again(
