@@ -27,6 +27,7 @@ from distrobuild.boot import login
 from distrobuild.boot.accelerator import Accelerator, AcceleratorKind
 from distrobuild.boot.console import Console
 from distrobuild.boot.machine import Machine
+from distrobuild.boot.process import QemuProcess
 from distrobuild.boot.qemu import GuestOptions, credential
 from distrobuild.boot.requirements import require_qemu
 from distrobuild.boot.signs import FATAL, Finding, Milestone, Trouble
@@ -92,6 +93,8 @@ class Guest:
         self._powered_off = False
         self._may_fail = False
         self._resets_left = 0
+        self._in_use: QemuProcess | None = None
+        """The start that somebody has logged in to: what was written since is not taken back."""
         self._host: Host | None = None
         self._cleanup = contextlib.ExitStack()
 
@@ -243,6 +246,7 @@ class Guest:
         while True:
             client = login.log_in(self.machine.ssh_port, self._key)
             if client is not None and login.boot_id(client) not in {before, None}:
+                self._in_use = self.machine.process
                 return client
             self._check_alive()
             self._choose_first_entry()
@@ -286,8 +290,9 @@ class Guest:
 
         QEMU 10 emulating two processors does that to one start in thirty or so, whatever runs in the guest.
         """
-        emulated = self.accelerator.kind is AcceleratorKind.TCG
-        return emulated and any(finding.trouble is Trouble.LOST_TIMER for finding in self.console.findings)
+        if self.accelerator.kind is not AcceleratorKind.TCG or self.machine.process is self._in_use:
+            return False
+        return any(finding.trouble is Trouble.LOST_TIMER for finding in self.console.findings)
 
     def _choose_first_entry(self) -> None:
         """Press Enter when the boot menu has come up. Not for long: the same keyboard is a login's later."""

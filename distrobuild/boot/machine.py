@@ -109,7 +109,7 @@ class Machine:
 
     @property
     def trouble(self) -> str | None:
-        """Why the machine runs no more, though it did not start itself again; None while it runs.
+        """Why the machine runs no more; None while it runs.
 
         It waits for the end of a QEMU that is about to end.
         """

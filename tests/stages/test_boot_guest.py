@@ -98,6 +98,14 @@ def test_a_start_that_is_taken_back_leaves_nothing_on_the_disks(
         assert booted.is_on
 
 
+def test_a_start_that_was_logged_in_to_is_not_taken_back(make_disk: MakeDisk, tools_root: Path, results: Path) -> None:
+    with Guest(make_disk(f"{LOST}\r\n"), tools_root, results, TCG) as booted:
+        booted._in_use = booted.machine.process
+        with pytest.raises(GuestNeverBooted):
+            booted.wait_until_running(SHORT)
+    assert booted.retries == 0
+
+
 def test_under_kvm_a_lost_timer_is_the_guests_own(make_disk: MakeDisk, tools_root: Path, results: Path) -> None:
     kvm = replace(TCG, kind=AcceleratorKind.KVM)
     with Guest(make_disk(f"{LOST}\r\n"), tools_root, results, TCG) as booted:
