@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +90,7 @@ def test_a_start_that_is_taken_back_leaves_nothing_on_the_disks(
     with Guest(options, tools_root, results, TCG) as booted:
         booted.machine.process.kill()
         booted.machine.process.wait(LONG)
-        (disk,) = Path(tempfile.gettempdir()).glob("distrobuild-machine-*/disk0")
+        disk = booted.machine._work / "disk0"
         disk.write_bytes(b"written by a start that did not count")
         booted.machine.try_again()
         assert disk.read_bytes() == bytes(1 << 20)
