@@ -22,6 +22,7 @@ from distrobuild.stages.fetch import FetchOptions, FetchStage, File
 from distrobuild.stages.git import GitOptions, GitStage
 from distrobuild.stages.install import InstallOptions, InstallStage
 from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
+from distrobuild.stages.lint import LintOptions, LintStage
 from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
 from distrobuild.stages.rootfs import RootfsOptions, RootfsStage
 from distrobuild.stages.squashfs import SquashfsOptions, SquashfsStage
@@ -202,6 +203,14 @@ class Parts:
         if name not in self._debs:
             self._debs[name] = self._deb(name)
         return self._debs[name]
+
+    @property
+    def lints(self) -> tuple[Node, ...]:
+        """The judgement of every package that something has asked for. Nothing waits for it, but the build fails."""
+        return tuple(
+            Node(f"lint/{name}", LintStage(LintOptions()), {"package": deb}, self.tools)
+            for name, deb in self._debs.items()
+        )
 
     def _deb(self, name: str) -> Node:
         options = DebOptions(

@@ -15,7 +15,8 @@ from distrobuild.plan.ubuntu import Ubuntu
 def plan_target(selection: Selection, lock: Lock) -> Plan:
     """The plan of a selection whose sections the lock all holds."""
     parts = _parts(selection)(selection, lock)
-    return Plan(selection.name, parts.goals(), selection.manifest.epoch, selection.architecture, parts.image)
+    goals = parts.goals()
+    return Plan(selection.name, (*goals, *parts.lints), selection.manifest.epoch, selection.architecture, parts.image)
 
 
 def _parts(selection: Selection) -> type[Ubuntu | FlatcarParts]:

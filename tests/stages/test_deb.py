@@ -1,4 +1,4 @@
-"""Packages built for real: dpkg-buildpackage, lintian, dpkg."""
+"""Packages built for real: dpkg-buildpackage, dpkg; lintian judges them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from debian.debfile import DebFile
 from distrobuild.errors import InvalidInput
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 from distrobuild.stages.deb import DebOptions, DebStage
+from distrobuild.stages.lint import LintOptions, LintStage
 from distrobuild.stages.stage import Job
 
 PACKAGES = Path(__file__).parents[2] / "packages"
@@ -38,6 +39,10 @@ def build(job: Job, name: str, distribution: str = "debian", suite: str = "trixi
     DebStage(options).run(job)
     (deb,) = (job.output / "debs").iterdir()
     return deb
+
+
+def lint(make_job: MakeJob, deb: Path, name: str = "lint") -> None:
+    LintStage(LintOptions()).run(make_job({"package": deb.parents[1]}, name))
 
 
 def control(deb: Path) -> dict[str, str]:
@@ -66,6 +71,7 @@ def sample(folder: Path, text: str = "", **files: str) -> Path:
 def test_every_package_of_this_project_is_clean_to_lintian(name: str, make_job: MakeJob) -> None:
     deb = build(make_job({"package": PACKAGES / name}), name)
     assert deb.name == f"{name}_1.0.0_all.deb"
+    lint(make_job, deb)
 
 
 def test_a_package_is_the_same_bytes_from_another_folder_at_another_time(tmp_path: Path, make_job: MakeJob) -> None:
@@ -125,6 +131,7 @@ def test_c_sources_are_compiled_and_their_libraries_found(tmp_path: Path, make_j
     job = make_job({"package": folder})
     deb = build(job, "sample")
     assert deb.name == "sample_1.0.0_amd64.deb"
+    lint(make_job, deb)
     depends = control(deb)["Depends"]
     assert "libc6 (>= " in depends
     assert "chrony (>= 4) | openntpd" in depends
@@ -149,14 +156,16 @@ def test_a_complaint_of_lintian_stops_the_build_and_an_override_with_reason_sett
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
+    refused = build(make_job({"package": folder}, "refused"), "sample")
     with pytest.raises(ProgramFailed) as caught:
-        build(make_job({"package": folder}, "refused"), "sample")
+        lint(make_job, refused, "lint refused")
     assert caught.value.command[0] == "lintian"
     assert any("no-manual-page" in line for line in caught.value.tail)
 
     override = "lintian_overrides:\n  - {tag: no-manual-page, reason: It does nothing that a page could describe.}\n"
     (folder / "package.yaml").write_text(SAMPLE + override)
     deb = build(make_job({"package": folder}, "settled"), "sample")
+    lint(make_job, deb, "lint settled")
     assert "# It does nothing" in content(deb, "usr/share/lintian/overrides/sample")
 
 
