@@ -11,7 +11,8 @@ from distrobuild.cli.view import TerminalView
 from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Stream
 from distrobuild.errors import DistrobuildError
-from distrobuild.manifest.targets import NO_SOURCE, FlatcarTarget
+from distrobuild.manifest.flatcar_sources import NO_SOURCE
+from distrobuild.manifest.targets import FlatcarTarget
 from distrobuild.plan.graph import Plan
 from distrobuild.stages.boot import BootStage
 

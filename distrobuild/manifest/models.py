@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from distrobuild.manifest.targets import Target, form_by_key
+from distrobuild.manifest.flatcar_sources import form_by_key
+from distrobuild.manifest.targets import Target
 from distrobuild.manifest.values import (
     ARCHIVE_ADDRESS,
     COMMIT,

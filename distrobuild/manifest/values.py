@@ -19,6 +19,7 @@ PROJECT_PATH = r"^[^/~].*$"
 COMMIT = r"^[0-9a-f]{40}$"
 VERSION = r"^[0-9][0-9A-Za-z.+~-]*$"
 KERNEL_VERSION = r"^\d+\.\d+(\.\d+)?$"
+FLATCAR_VERSION = r"^[0-9]+\.[0-3]\.[0-9]+$"
 TIMESTAMP = r"^\d{8}T\d{6}Z$"
 ARCHIVE_ADDRESS = r"^(https?://[^/\s]|file:///)\S*$"
 PUBLIC_KEY = r"^(\S.*\s)?(ssh-ed25519|ssh-rsa|ecdsa-sha2-\S+|sk-\S+) AAAA\S+"
@@ -58,6 +59,7 @@ MEANINGS = {
     MODULE: ("the name of a module", "letters, digits, `_` and `-`, without `.ko`"),
     VARIABLE: ("the name of a variable", "letters, digits and `_`, not beginning with a digit"),
     ONE_LINE: ("one line of text", "no line break, and no blank at either end"),
+    FLATCAR_VERSION: ("a version of Flatcar", "such as `4593.2.5`; the second number is 0, 1, 2 or 3"),
     TIMESTAMP: ("a timestamp", "such as `20260101T000000Z`"),
 }
 """What a text that must match a pattern is called, and what it looks like, for people."""

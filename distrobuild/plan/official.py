@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from distrobuild.manifest.targets import OfficialSource
+from distrobuild.formats.flatcar_image import PUBLISHED
+from distrobuild.manifest.flatcar_sources import OfficialSource, ReleaseSource
 from distrobuild.plan.flatcar_parts import FlatcarParts
 from distrobuild.plan.graph import Input, Node
 from distrobuild.stages.official import OfficialOptions, OfficialStage
 from distrobuild.stages.provision import ProvisionOptions, ProvisionStage
+from distrobuild.stages.release import ReleaseOptions, ReleaseStage, release_folder
 
 
 class OfficialFlatcar(FlatcarParts):
@@ -19,6 +21,8 @@ class OfficialFlatcar(FlatcarParts):
     def release(self) -> Node:
         """The image as it was released."""
         source = self.target.source
+        if isinstance(source, ReleaseSource):
+            return self._fetched(source)
         assert isinstance(source, OfficialSource)
         inputs: dict[str, Input] = {"image": self.tree(source.official, large=True)}
         if source.signature is not None and source.keyring is not None:
@@ -40,6 +44,16 @@ class OfficialFlatcar(FlatcarParts):
         if self.ignition is not None:
             inputs["ignition"] = self.ignition
         return Node("provision", ProvisionStage(options), inputs, self.tools)
+
+    def _fetched(self, source: ReleaseSource) -> Node:
+        version, architecture = source.release, self.selection.architecture
+        stage = ReleaseStage(
+            ReleaseOptions(version=version, architecture=architecture),
+            source.mirror or release_folder(version, architecture),
+        )
+        fetched = Node("release", stage, {"keyring": self.tree(source.keyring)}, self.tools)
+        options = OfficialOptions(name=PUBLISHED, sha256=source.sha256)
+        return Node("official", OfficialStage(options), {"image": fetched})
 
     def goals(self) -> tuple[Node, ...]:
         """The image, and what stands beside it."""

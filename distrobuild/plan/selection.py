@@ -11,8 +11,9 @@ from distrobuild.formats.accounts import ADMINISTRATORS
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import HostBase, parse_base
 from distrobuild.manifest.distributions import DISTRIBUTIONS, locale_packages
+from distrobuild.manifest.flatcar_sources import NO_SOURCE, OfficialSource, ReleaseSource
 from distrobuild.manifest.models import Kernel, KernelFlavour, Manifest, Tools
-from distrobuild.manifest.targets import NO_SOURCE, Base, Contents, FlatcarTarget, OfficialSource, UbuntuTarget
+from distrobuild.manifest.targets import Base, Contents, FlatcarTarget, UbuntuTarget
 from distrobuild.manifest.values import DistributionName
 
 OS_RELEASE = Path("/etc/os-release")
@@ -57,10 +58,12 @@ class Selection:
 
     @property
     def origin(self) -> str:
-        """What the image is made of, for people: `debian:trixie, flavour server`, `flatcar.bin.bz2`, `no image`."""
+        """For people: `debian:trixie, flavour server`, `flatcar.bin.bz2`, `Flatcar 4593.2.5`, `no image`."""
         source = self.target.source if isinstance(self.target, FlatcarTarget) else None
         if isinstance(source, OfficialSource):
             return Path(source.official).name
+        if isinstance(source, ReleaseSource):
+            return f"Flatcar {source.release}"
         return "no image" if source == NO_SOURCE else f"{self.base_name}, flavour {self.flavour}"
 
     @property

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from distrobuild.manifest.flatcar_sources import DebianSource, OfficialSource, ReleaseSource
 from distrobuild.manifest.lock import Lock
-from distrobuild.manifest.targets import DebianSource, FlatcarTarget, OfficialSource
+from distrobuild.manifest.targets import FlatcarTarget
 from distrobuild.plan.flatcar import Flatcar
 from distrobuild.plan.flatcar_parts import FlatcarParts
 from distrobuild.plan.graph import Plan
@@ -24,6 +25,6 @@ def _parts(selection: Selection) -> type[Ubuntu | FlatcarParts]:
     target = selection.target
     if not isinstance(target, FlatcarTarget):
         return Ubuntu
-    if isinstance(target.source, OfficialSource):
+    if isinstance(target.source, OfficialSource | ReleaseSource):
         return OfficialFlatcar
     return Flatcar if isinstance(target.source, DebianSource) else FlatcarParts

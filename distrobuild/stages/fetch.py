@@ -1,4 +1,4 @@
-"""Fetch files and prove that they are the ones in the lock. The only kind of stage with network."""
+"""Fetch files and prove that they are the ones in the lock."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import concurrent.futures
 import hashlib
 import os
 import shutil
-import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from distrobuild.errors import DistrobuildError
+from distrobuild.stages.download import FileGone, download
 from distrobuild.stages.stage import Job, Options, Stage
 
 CONNECTIONS = 8
-ATTEMPTS = 3
-TIMEOUT_SECONDS = 60.0
-CHUNK_BYTES = 1 << 20
 
 
 class File(Options):
@@ -36,16 +31,8 @@ class FetchOptions(Options):
     files: tuple[File, ...]
 
 
-class FileGone(DistrobuildError):
-    """The archive no longer has a locked file."""
-
-
 class WrongDigest(DistrobuildError):
     """What came is not what the lock names."""
-
-
-class DownloadFailed(DistrobuildError):
-    """No answer, or a broken one."""
 
 
 class FetchStage(Stage[FetchOptions]):
@@ -77,7 +64,7 @@ class FetchStage(Stage[FetchOptions]):
         url = self.addresses[file.sha256]
         scratch = cache / f"{uuid.uuid4().hex}.unverified"
         try:
-            _download(url, scratch)
+            download(url, scratch)
             found = _digest(scratch)
             if found != file.sha256:
                 raise WrongDigest(
@@ -85,29 +72,16 @@ class FetchStage(Stage[FetchOptions]):
                     hint="the file changed under its name: if that is meant, run `distrobuild lock --update`",
                 )
             scratch.replace(place)
+        except FileGone as error:
+            raise FileGone(
+                f"{url}: the archive no longer has this locked file",
+                hint="`distrobuild lock --update` resolves to what it has now; or `distrobuild cache import FILE` "
+                "brings the file back from a machine that still has it",
+            ) from error
         finally:
             scratch.unlink(missing_ok=True)
         log(f"{file.name}: {place.stat().st_size} bytes")
         return place
-
-
-def _download(url: str, place: Path) -> None:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, place.open("wb") as stream:
-                shutil.copyfileobj(answer, stream, CHUNK_BYTES)
-            return
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            gone = isinstance(error, urllib.error.HTTPError) and error.code in (404, 410)
-            if gone or isinstance(getattr(error, "reason", None), FileNotFoundError):
-                raise FileGone(
-                    f"{url}: the archive no longer has this locked file",
-                    hint="`distrobuild lock --update` resolves to what it has now; or `distrobuild cache import FILE` "
-                    "brings the file back from a machine that still has it",
-                ) from error
-            if attempt == ATTEMPTS:
-                raise DownloadFailed(f"{url}: {getattr(error, 'reason', error)}") from error
-            time.sleep(attempt)
 
 
 def _place(source: Path, target: Path) -> None:

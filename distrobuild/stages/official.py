@@ -41,7 +41,7 @@ class OfficialStage(Stage[OfficialOptions]):
     """A release image, packed by bzip2 or not -> the disk."""
 
     kind = "official"
-    inputs = {"image": "the image as it was published, or unpacked", **INPUTS}
+    inputs = {"image": "the image as it was published, or unpacked; or a folder with it", **INPUTS}
     outputs = {FILE: "the disk; sparse"}
 
     def run(self, job: Job) -> None:
@@ -50,6 +50,8 @@ class OfficialStage(Stage[OfficialOptions]):
         Raises `WrongImage`, `BadSignature`, `TruncatedImage`, `NotFlatcar` or `DamagedPartitionTable`.
         """
         path, name = job.inputs["image"], self.options.name
+        if path.is_dir():
+            path /= name
         with path.open("rb") as source:
             before = _state(os.fstat(source.fileno()))
             if self.options.sha256 is not None:

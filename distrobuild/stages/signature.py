@@ -19,8 +19,10 @@ class BadSignature(DistrobuildError):
     """The signature does not fit the file, or its key is not in the keyring."""
 
 
-def check_signature(job: Job, file: str, name: str) -> None:
-    """Check `file` (a path in the sandbox), which messages call `name`, by the job's inputs. Raises `BadSignature`.
+def check_signature(job: Job, file: str, name: str, signature: str = "/inputs/signature") -> None:
+    """Check `file`, which messages call `name`, by `signature` and the job's keyring. Raises `BadSignature`.
+
+    Both are paths in the sandbox.
 
     gpgv trusts every key of the keyring, also one that has expired (gpgv(1)): an old release stays valid.
     """
@@ -29,6 +31,6 @@ def check_signature(job: Job, file: str, name: str) -> None:
         if ARMOUR in job.inputs["keyring"].read_bytes():
             job.sandbox.run(["gpg", "--quiet", "--dearmor", "--output", "/work/keyring.gpg", keyring])
             keyring = "/work/keyring.gpg"
-        job.sandbox.run(["gpgv", "--keyring", keyring, "/inputs/signature", file])
+        job.sandbox.run(["gpgv", "--keyring", keyring, signature, file])
     except ProgramFailed as error:
         raise BadSignature(f"{name}: " + " ".join(error.tail), hint="do not build from it") from error

@@ -69,7 +69,8 @@ class Stage(ABC, Generic[OptionsType]):
     """True for stages that must have the machine to themselves (a boot measures time)."""
 
     uses_network: ClassVar[bool] = False
-    """True only for stages whose result is checked against a digest that stands in the options."""
+    """True only for stages whose result is checked: against a digest in the options, or a signature by keys that are
+    an input."""
 
     def __init__(self, options: OptionsType) -> None:
         self.options = options

@@ -72,6 +72,20 @@ def test_a_signed_release_carries_the_targets_config(project: Path, tmp_path: Pa
     assert b'set linux_append="quiet"\n' in content
 
 
+def test_a_release_is_fetched_by_its_version(project: Path, tmp_path: Path) -> None:
+    mirror, key = tmp_path / "mirror", SigningKey.make(tmp_path, "flatcar")
+    mirror.mkdir()
+    write_image(mirror / RELEASE, layout(SMALL))
+    packed = pack(mirror / RELEASE)
+    sign(key, packed, mirror / f"{packed.name}.sig")
+    source = {"release": "4593.2.5", "keyring": str(key.keyring), "mirror": mirror.as_uri()}
+    result, _ = build(project, source, kernel_arguments=["quiet"])
+    assert result.image == project / "out/mlos-1.0.0-flatcar-amd64.raw"
+    with result.image.open("rb") as disk, (mirror / RELEASE).open("rb") as released:
+        assert gpt_read.read(disk) == gpt_read.read(released)
+    assert differing(result.image, mirror / RELEASE)
+
+
 def test_of_a_release_with_another_digest_nothing_is_handed_out(project: Path) -> None:
     write_image(project / RELEASE, layout(SMALL))
     with pytest.raises(StageError, match=r"sha256 is .*, the manifest says 000"):

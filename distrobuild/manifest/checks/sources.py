@@ -7,8 +7,8 @@ from pathlib import Path
 
 from distrobuild.errors import Problem
 from distrobuild.manifest import keys
+from distrobuild.manifest.flatcar_sources import FLATCAR_SOURCES, NO_SOURCE
 from distrobuild.manifest.project import Project, Text
-from distrobuild.manifest.targets import FLATCAR_SOURCES, NO_SOURCE
 from distrobuild.manifest.yaml_positions import key_location
 
 LONGEST_SUFFIX = "_verity"
@@ -26,6 +26,12 @@ def official_image_is_there_and_vouched_for(project: Project) -> Iterator[Proble
             yield image.problem(f"`{image.key}`: nothing says that `{image.text}` is what Flatcar released", hint)
 
 
+def keys_of_a_release_are_there(project: Project) -> Iterator[Problem]:
+    for release in sources(project, "release"):
+        if keyring := project.text(*release.path[:-1], "keyring"):
+            yield from project.absent(keyring, "file", Path.is_file)
+
+
 def target_of_packages_has_a_kernel(project: Project) -> Iterator[Problem]:
     for value in sources(project, "debian"):
         kernel = (*value.path[:-2], "kernel")
@@ -39,7 +45,7 @@ def target_without_an_own_system_makes_something(project: Project) -> Iterator[P
         target = value.path[:-1]
         if not any(project.has(*target, name) for name in ("sysext", "ignition", "ebuilds")):
             yield value.problem(f"`{keys.dotted(target)}` would make nothing", "write `sysext`, `ignition` or both")
-    for image in sources(project, "official"):
+    for image in (*sources(project, "official"), *sources(project, "release")):
         target = image.path[:-2]
         if not any(project.has(*target, name) for name in ("ignition", "kernel_arguments")):
             message = f"`{keys.dotted(target)}` would leave the image as it is"
@@ -70,6 +76,7 @@ def signature_files(project: Project, image: Text) -> Iterator[Text]:
 
 CHECKS = (
     official_image_is_there_and_vouched_for,
+    keys_of_a_release_are_there,
     target_of_packages_has_a_kernel,
     target_without_an_own_system_makes_something,
     names_of_partitions_fit,

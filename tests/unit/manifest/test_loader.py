@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from distrobuild.errors import InvalidInput, Location
+from distrobuild.manifest.flatcar_sources import DebianSource, OfficialSource, ReleaseSource
 from distrobuild.manifest.loader import UnreadableManifest, load
 from distrobuild.manifest.models import AptSource, FolderSource, GitSource, KernelOrgSource
-from distrobuild.manifest.targets import DebianSource, FlatcarTarget, OfficialSource
+from distrobuild.manifest.targets import FlatcarTarget
 
 MANIFEST = Path("distro.yaml")
 SHA256 = "a" * 64
@@ -112,13 +113,13 @@ BAD_LINES = {
         "`debian` stands at distro.yaml:11:14; `official` stands at distro.yaml:11:30; keep one (null removes that of "
         "an earlier file)"),
     "source of a target without a key": (
-        11, "    source: {}", "11:13: `targets.box.source` needs one of `debian` or `official`",
-        "write none or {debian: ...} or {official: ...}"),
+        11, "    source: {}", "11:13: `targets.box.source` needs one of `debian`, `official` or `release`",
+        "write none or {debian: ...} or {official: ...} or {release: ..., keyring: ...}"),
     "source of a target that is nearly none": (
         11, "    source: None", "11:13: `targets.box.source` cannot be `None`", "did you mean `none`?"),
     "source of a target that is another word": (
         11, "    source: official", "11:13: `targets.box.source` cannot be `official`",
-        "write none or {debian: ...} or {official: ...}"),
+        "write none or {debian: ...} or {official: ...} or {release: ..., keyring: ...}"),
     "source of a target that is a list": (
         11, "    source: [debian]", "11:13: `targets.box.source` must be `none` or a mapping, not a list", None),
     "source of a target with a key of another form": (
@@ -127,6 +128,13 @@ BAD_LINES = {
     "level that does not exist": (
         11, "    source: {official: flatcar.bin.bz2, sha256: " + SHA256 + ", level: kernel}\n    ignition: box.bu",
         "11:122: `targets.box.source.level` cannot be `kernel`", "it can be: `provision`"),
+    "release without keys": (
+        11, "    source: {release: 4593.2.5}\n    ignition: box.bu",
+        "11:5: `targets.box.source.keyring` is missing", None),
+    "release of no channel": (
+        11, "    source: {release: 4593.5.0, keyring: flatcar.asc}\n    ignition: box.bu",
+        "11:23: `targets.box.source.release`: `4593.5.0` is not a version of Flatcar",
+        "such as `4593.2.5`; the second number is 0, 1, 2 or 3"),
     "kernel argument with a space": (
         11, "    source: none\n    ignition: box.bu\n    kernel_arguments: [quiet, 'a b']",
         "13:31: `targets.box.kernel_arguments[1]`: `a b` is not a word of a kernel command line",
@@ -176,6 +184,7 @@ GOOD_TARGET_SOURCES = {
     f"{{official: {IMAGE}, signature: {IMAGE}, keyring: {IMAGE}, level: provision}}": OfficialSource(
         official=IMAGE, signature=IMAGE, keyring=IMAGE
     ),
+    f"{{release: 4593.2.5, keyring: {IMAGE}}}": ReleaseSource(release="4593.2.5", keyring=IMAGE),
 }
 
 

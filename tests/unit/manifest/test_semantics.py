@@ -90,6 +90,10 @@ BAD_LINES = {
     "keys of an image": (
         11, "    source: {official: flatcar.bin.bz2, signature: box.bu, keyring: key.asc}\n    ignition: box.bu",
         "11:69: `targets.box.source.keyring`: there is no file `key.asc`", None),
+    "keys of a release": (11, "    source: {release: 4593.2.5, keyring: key.asc}\n    ignition: box.bu",
+        "11:42: `targets.box.source.keyring`: there is no file `key.asc`", None),
+    "release that would stay as it is": (11, "    source: {release: 4593.2.5, keyring: flatcar.bin.bz2}",
+        "11:23: `targets.box` would leave the image as it is", "write `ignition`, `kernel_arguments` or both"),
     "container without a program": (11, f"{BOX}{{install: [python3], entrypoint: []}}}}",
         "12:23: `targets.box.containers.web` runs no program", "name one as `entrypoint`, by its absolute path"),
     "program without its folder": (11, f"{BOX}{{entrypoint: [python3]}}}}",

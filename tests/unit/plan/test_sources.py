@@ -15,6 +15,7 @@ from distrobuild.plan.key import keys
 from distrobuild.plan.locking import wanted_sections
 from distrobuild.plan.selection import Selection, select
 from distrobuild.plan.targets import plan_target
+from distrobuild.stages.release import ReleaseStage
 
 SHA256 = "a" * 64
 PACKAGE = """
@@ -62,17 +63,18 @@ def names(made: Plan) -> list[str]:
 
 
 OFFICIAL = {"official": "flatcar.bin.bz2", "sha256": SHA256}
+RELEASE = {"release": "4593.2.5", "keyring": "flatcar.asc"}
 SIGNED = {"official": "flatcar.bin.bz2", "signature": "flatcar.sig", "keyring": "flatcar.asc"}
 
 
 def test_without_a_source_there_are_the_extension_and_the_config(root: Path) -> None:
     made = plan(root, "none")
-    assert [goal.name for goal in made.goals] == ["sysext", "ignition"]
-    assert names(made) == ["fetch/tools", "tools", "deb/demo-node", "sysext", "ignition"]
+    assert [goal.name for goal in made.goals] == ["sysext", "ignition", "lint/demo-node"]
+    assert names(made) == ["fetch/tools", "tools", "deb/demo-node", "sysext", "ignition", "lint/demo-node"]
     assert made.image is None
 
 
-@pytest.mark.parametrize("source", ["none", OFFICIAL])
+@pytest.mark.parametrize("source", ["none", OFFICIAL, RELEASE])
 def test_without_an_own_system_only_the_tools_are_locked(root: Path, source: object) -> None:
     assert list(wanted_sections(selection(root, source, kernel="k"))) == ["tools"]
 
@@ -103,6 +105,23 @@ def test_a_digest_is_checked_before_the_tools_are_there_and_a_signature_by_them(
     assert set(signed.inputs) == {"image", "signature", "keyring"}
 
 
+@pytest.mark.parametrize(
+    ("version", "channel"), [("4700.0.0", "alpha"), ("4628.1.1", "beta"), ("4593.2.5", "stable"), ("4081.3.6", "lts")]
+)
+def test_a_version_is_fetched_from_its_channel(root: Path, version: str, channel: str) -> None:
+    stage = plan(root, {**RELEASE, "release": version}).find("release").stage
+    assert isinstance(stage, ReleaseStage)
+    assert stage.folder == f"https://{channel}.release.flatcar-linux.net/amd64-usr/{version}"
+
+
+def test_a_release_is_the_same_wherever_it_is_fetched_from_but_not_for_other_keys(root: Path) -> None:
+    before = keys(plan(root, RELEASE))
+    assert keys(plan(root, {**RELEASE, "mirror": "file:///mirror"}))["provision"].key == before["provision"].key
+    assert keys(plan(root, {**RELEASE, "release": "4593.2.6"}))["release"].key != before["release"].key
+    (root / "flatcar.asc").write_text("keys of somebody else")
+    assert keys(plan(root, RELEASE))["release"].key != before["release"].key
+
+
 def test_a_release_is_the_same_wherever_it_lies(root: Path) -> None:
     before = keys(plan(root, OFFICIAL))["official"].key
     (root / "downloads").mkdir()
@@ -129,4 +148,5 @@ def test_the_kernel_of_an_own_system_gets_the_arguments_too(root: Path) -> None:
 def test_where_an_image_comes_from_is_told(root: Path) -> None:
     assert selection(root, "none").origin == "no image"
     assert selection(root, OFFICIAL).origin == "flatcar.bin.bz2"
+    assert selection(root, RELEASE).origin == "Flatcar 4593.2.5"
     assert selection(root, {"debian": "trixie"}, kernel="k").origin == "debian:trixie, flavour server"
