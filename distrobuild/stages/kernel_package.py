@@ -24,6 +24,8 @@ from distrobuild.stages.stage import Job
 TEMPLATES = Path(__file__).parent / "templates" / "kernel"
 HOOKS = ("preinst", "postinst", "prerm", "postrm")
 """Maintainer scripts, and the folders /etc/kernel/NAME.d whose hooks they run."""
+IMAGE_NEEDS = "kmod, initramfs-tools | linux-initramfs-tool | dracut-core"
+"""Whatever makes the initrd must be set up before: its hook is a configuration file, which is not there earlier."""
 ARCHITECTURE = "amd64"
 COMPRESSION_LEVEL = 12
 """An eighth of the time of dpkg-deb's own 19; the headers package is 13 % larger, the image's 1 %."""
@@ -49,7 +51,7 @@ def pack(make: Make, job: Job, packages: Packages) -> None:
     image, headers = job.work / "image", job.work / "headers"
     _install_image(make, job, packages.release, image)
     _install_headers(make, job, packages.release, headers)
-    for kind, tree, depends in (("image", image, "kmod"), ("headers", headers, _libraries(job, packages.release))):
+    for kind, tree, depends in (("image", image, IMAGE_NEEDS), ("headers", headers, _libraries(job, packages.release))):
         _write_documentation(packages, kind, tree, job.epoch)
         _write_control(packages, kind, tree, depends)
         name = f"linux-{kind}-{packages.release}"

@@ -95,6 +95,7 @@ def test_the_packages_hold_the_patched_kernel_where_boot_loaders_look(
     assert (tmp_path / f"root/usr/lib/modules/{RELEASE}").is_dir()
     control = DebFile(str(image)).debcontrol()
     assert control["Provides"] == "linux-image, linux-image-test-vm (= 6.12.9-test1.0)"
+    assert control["Depends"] == "kmod, initramfs-tools | linux-initramfs-tool | dracut-core"
     assert "libc6" in DebFile(str(headers)).debcontrol()["Depends"]
 
 
