@@ -7,16 +7,24 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from distrobuild.formats.sparse import COPY_SIZE, data_extents
 
 IGNORED = {"__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 """Folders that tools leave in a source tree; never part of it."""
 
 
+ZEROS = memoryview(bytes(COPY_SIZE))
+
+
 def file_digest(path: Path) -> str:
     """`sha256:` and the hexadecimal digest of a file's bytes."""
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+        for piece in _pieces(stream):
+            digest.update(piece)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def value_digest(value: Any) -> str:
@@ -59,6 +67,23 @@ def file_sums(files: Mapping[str, str]) -> dict[str, str]:
     """Of the answer of `output_files`, the regular files with the hexadecimal digest of each."""
     words = {name: entry.partition(" sha256:")[2].removesuffix("+x") for name, entry in files.items()}
     return {name: digest for name, digest in words.items() if digest}
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes | memoryview]:
+    """The bytes of a file. Its holes are not read: the kernel would make a page of zeros for each of their pages."""
+    end = 0
+    for start, length in data_extents(stream):
+        yield from _zeros(start - end)
+        end = start + length
+        stream.seek(start)
+        for done in range(0, length, COPY_SIZE):
+            yield stream.read(min(COPY_SIZE, length - done))
+    yield from _zeros(os.fstat(stream.fileno()).st_size - end)
+
+
+def _zeros(length: int) -> Iterator[memoryview]:
+    for done in range(0, length, COPY_SIZE):
+        yield ZEROS[: min(COPY_SIZE, length - done)]
 
 
 def _entry_digest(path: Path) -> str:
