@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shutil
 import subprocess
 import threading
 import time
@@ -15,7 +16,8 @@ from distrobuild.engine.entry import Entry
 from tests import mlos
 from tests.stages.local_archive import SigningKey, write_archive
 
-PROGRAMS = ("live-build", "squashfs-tools", "xorriso", "mtools", "dosfstools", "isolinux", "syslinux-common")
+PROGRAMS = ("live-build", "squashfs-tools", "xorriso", "mtools", "dosfstools", "isolinux", "syslinux-common",
+            "dctrl-tools", "librsvg2-bin")  # fmt: skip
 """What live-build takes from the host when it does not fetch it into the image (`--build-with-chroot false`)."""
 TAIL_LINES = 30
 OPTIONS = {
@@ -28,6 +30,7 @@ OPTIONS = {
     "--firmware-binary": "false",
     "--memtest": "none",
     "--cache": "false",
+    "--zsync": "false",
     "--build-with-chroot": "false",
     "--bootloaders": "syslinux",
     "--chroot-squashfs-compression-type": "zstd",
@@ -41,11 +44,16 @@ def live_build(folder: Path, entries: Mapping[str, Entry]) -> float:
     debs = sorted(mlos.build("fetch/base")["fetch/base"].output.glob("*.deb"))
     kernels = sorted((entries["kernel"].output / "debs").glob("linux-image-*.deb"))
     suite = mlos.selection().base.suite
-    write_archive(folder / "mirror", {suite: {"main": [*debs, *kernels]}}, SigningKey.make(folder, "mirror"))
+    key = SigningKey.make(folder, "mirror")
+    write_archive(folder / "mirror", {suite: {"main": [*debs, *kernels]}}, key)
     work = folder / "work"
-    (work / "config/package-lists").mkdir(parents=True)
+    for name in ("package-lists", "archives"):
+        (work / "config" / name).mkdir(parents=True)
+    shutil.copyfile(key.keyring, work / "config/archives/mirror.key.chroot")
     names = mlos.plan().find("rootfs").stage.options.packages
     (work / "config/package-lists/same.list.chroot").write_text("\n".join(names) + "\n")
+    # Its own list would have live-config beside it, which our image has not.
+    (work / "config/package-lists/live.list.chroot").write_text("live-boot\n")
     # It puts the name together again, as PACKAGES-FLAVOUR.
     packages, _, flavour = kernels[0].name.partition("_")[0].rpartition("-")
     options = {**OPTIONS, "--distribution": suite, "--linux-packages": packages, "--linux-flavours": flavour}
@@ -53,6 +61,9 @@ def live_build(folder: Path, entries: Mapping[str, Entry]) -> float:
         options |= {f"--mirror-{phase}": mirror for phase in ("bootstrap", "chroot", "binary")}
         words = [word for option in options.items() for word in option]
         subprocess.run(["lb", "config", *words], cwd=work, check=True, stdout=subprocess.DEVNULL)
+        # live-build 20230502 leaves the stage out where it takes its programs from the host, and then misses it.
+        (work / ".build").mkdir(exist_ok=True)
+        (work / ".build/binary_chroot").touch()
         log = folder / "live-build.log"
         start = time.monotonic()
         with log.open("w") as file:

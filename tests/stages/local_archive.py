@@ -85,9 +85,10 @@ def write_archive(
             (place / path).write_bytes(content)
         release = release_index(Suite(origin, origin, suite, "amd64", EPOCH), indexes)
         fields["Components"] = " ".join(components)
-        head = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in fields.items()).encode()
+        more = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in fields.items()).encode()
         lines = [line for line in release.splitlines(keepends=True) if not line.startswith(b"Components:")]
-        (place / "Release").write_bytes(head + b"".join(lines))
+        # The digests do not come last: debootstrap loses the last line of a signed text.
+        (place / "Release").write_bytes(b"".join(lines) + more)
         key.sign(place / "Release")
 
 
