@@ -1,4 +1,4 @@
-"""The image of a target, built where the store lacks it: what `boot` and `test` start from."""
+"""The image of a target, built where the store lacks it: what `boot` starts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from pathlib import Path
 
 from distrobuild.cli.session import Session, console
 from distrobuild.cli.view import TerminalView
-from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Stream
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest.flatcar_sources import NO_SOURCE
 from distrobuild.manifest.targets import FlatcarTarget
-from distrobuild.plan.graph import Plan
 from distrobuild.stages.boot import BootStage
 
 
@@ -23,7 +21,7 @@ class NothingToBoot(DistrobuildError):
 
 @dataclass(frozen=True)
 class Image:
-    """A finished image, the tools root that boots it, and the plan and engine that it came from.
+    """A finished image, and the tools root that boots it.
 
     `ignition` is the target's own config, `disks_mib` the sizes of the empty disks that its box tests have beside it.
     """
@@ -32,8 +30,6 @@ class Image:
     tools_root: Path
     ignition: Path | None
     disks_mib: tuple[int, ...]
-    plan: Plan
-    engine: Engine
 
 
 def build_image(session: Session, target: str, *, dev: bool = False) -> Image:
@@ -54,4 +50,4 @@ def build_image(session: Session, target: str, *, dev: bool = False) -> Image:
     (path,) = entries[plan.image.name].output.iterdir()
     ignition = entries["ignition"].output / "config.ign" if "ignition" in entries else None
     boots = [node.stage.options for node in plan if isinstance(node.stage, BootStage)]
-    return Image(path, entries["tools"].output, ignition, boots[0].disks_mib if boots else (), plan, engine)
+    return Image(path, entries["tools"].output, ignition, boots[0].disks_mib if boots else ())

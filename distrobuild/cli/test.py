@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from distrobuild.boot.firmware import Firmware
-from distrobuild.cli.image import build_image
 from distrobuild.cli.session import Session, console, project_options
+from distrobuild.cli.view import TerminalView
 from distrobuild.engine.boxtests import prove_image
+from distrobuild.engine.events import Stream
 from distrobuild.errors import DistrobuildError
+from distrobuild.plan.graph import Node, Plan
 
 
 class NothingToProve(DistrobuildError):
@@ -41,15 +45,13 @@ def command(session: Session, target: str, select: str | None, firmware: str | N
             f"target `{target}` has no system of its own that box tests could prove",
             hint=f"`distrobuild boot {target}` starts its image, if it has one",
         )
-    image = build_image(session, target)
-    boots = [node.name for node in image.plan if node.stage.kind == "boot"]
-    if not boots:
-        raise DistrobuildError(f"target `{target}` has no box tests", hint="name their folder by `tests: {path: ...}`")
-    name = f"boot/{firmware}" if firmware else boots[0]
-    if name not in boots:
-        known = ", ".join(boot.removeprefix("boot/") for boot in boots)
-        raise DistrobuildError(f"target `{target}` is not booted by {firmware}", hint=f"it is booted by: {known}")
-    result = prove_image(image.engine, image.plan, name, select, results, click.echo)
+    with contextlib.ExitStack() as stack:
+        emit = Stream(stack.enter_context(TerminalView(console())))
+        plan = session.plan(selection, emit)
+        boot = _chosen(plan, firmware)
+        engine = session.engine(selection, emit)
+        engine.build(replace(plan, goals=tuple(boot.needs)))
+    result = prove_image(engine, plan, boot.name, select, results, click.echo)
     assert result.boot is not None
     seconds = result.boot.seconds_to_running
     console().print(
@@ -57,3 +59,16 @@ def command(session: Session, target: str, select: str | None, firmware: str | N
         f"under {result.boot.accelerator}; results in {results}",
         highlight=False,
     )
+
+
+def _chosen(plan: Plan, firmware: str | None) -> Node:
+    """The boot by this firmware; the first one if none is named."""
+    boots = {node.name: node for node in plan if node.stage.kind == "boot"}
+    if not boots:
+        hint = "name their folder by `tests: {path: ...}`"
+        raise DistrobuildError(f"target `{plan.target}` has no box tests", hint=hint)
+    name = f"boot/{firmware}" if firmware else next(iter(boots))
+    if name not in boots:
+        known = ", ".join(boot.removeprefix("boot/") for boot in boots)
+        raise DistrobuildError(f"target `{plan.target}` is not booted by {firmware}", hint=f"it is booted by: {known}")
+    return boots[name]
