@@ -48,7 +48,7 @@ def command(session: Session, target: str, select: str | None, firmware: str | N
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(console())))
         plan = session.plan(selection, emit)
-        boot = _chosen(plan, firmware)
+        boot = chosen(plan, firmware)
         engine = session.engine(selection, emit)
         engine.build(replace(plan, goals=tuple(boot.needs)))
     result = prove_image(engine, plan, boot.name, select, results, click.echo)
@@ -61,7 +61,7 @@ def command(session: Session, target: str, select: str | None, firmware: str | N
     )
 
 
-def _chosen(plan: Plan, firmware: str | None) -> Node:
+def chosen(plan: Plan, firmware: str | None) -> Node:
     """The boot by this firmware; the first one if none is named."""
     boots = {node.name: node for node in plan if node.stage.kind == "boot"}
     if not boots:
