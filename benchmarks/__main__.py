@@ -41,7 +41,7 @@ def memory() -> Ratio:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--all", action="store_true", help="also the kernel and live-build, half an hour")
-    parser.add_argument("--cold", choices=sorted(BARS), help="only a build of this flavour from nothing")
+    parser.add_argument("--cold", nargs="+", choices=sorted(BARS), help="only builds of these flavours from nothing")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="distrobuild-benchmark-", dir="/var/tmp") as name:
         folder = Path(name)
