@@ -21,7 +21,7 @@ PROGRAMS = (
     # root file systems and images
     "mmdebstrap", "systemd", "systemd-repart", "systemd-ukify", "squashfs-tools", "erofs-utils", "dosfstools", "mtools",
     "systemd-boot-efi", "xorriso", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "e2fsprogs", "cryptsetup-bin",
-    "udev", "libbz2-dev",
+    "btrfs-progs", "udev", "libbz2-dev",
     # boots
     "qemu-system-x86", "qemu-utils", "ovmf",
     # a shell worth having, for `distrobuild shell`
