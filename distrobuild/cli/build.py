@@ -13,7 +13,6 @@ from distrobuild.cli.view import TerminalView, size
 from distrobuild.engine.engine import Engine, StageError
 from distrobuild.engine.events import GitHubAnnotations, JsonLines, Note, Reader, Stream
 from distrobuild.engine.outputs import Published, publish
-from distrobuild.manifest.suggestion import quoted
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.selection import Selection
 
@@ -40,10 +39,8 @@ def command(
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(screen)), *readers)
         emit(Note(text=f"{selection.title} {selection.manifest.version}: {target}, {selection.origin}"))
-        if unused := selection.unused_keys:
-            emit(
-                Note(text=f"{quoted(unused, last=' and ')}: without effect, as this target makes no system of its own")
-            )
+        for remark in selection.remarks:
+            emit(Note(text=remark))
         plan = session.plan(selection, emit)
         if no_boot:
             plan = plan.without("boot")

@@ -115,6 +115,29 @@ def entries_of(root: Path) -> list[Entry]:
     return entries
 
 
+def entries_in(archive: BinaryIO) -> list[Entry]:
+    """Everything in an archive, to be written again: with modes and hard links, owned by root. Raises `BadArchive`."""
+    members = read_archive(archive)
+    # Every name of a file has a member; the content stands with the last one.
+    with_content = {member.inode: member for member in members if stat.S_ISREG(member.mode)}
+    first: dict[int, str] = {}
+    entries: list[Entry] = []
+    for member in members:
+        if not (path := "/".join(_parts(member.path))):
+            continue  # the top folder, which some programs write as `.`
+        entry = Entry(path, member.mode, device=member.device)
+        if stat.S_ISREG(member.mode):
+            name = first.setdefault(member.inode, path) if member.links > 1 else path
+            holder = with_content[member.inode] if member.links > 1 else member
+            entry = hard_link(path, name)
+            if name == path:
+                entry = file(path, read_content(archive, holder), stat.S_IMODE(member.mode))
+        elif stat.S_ISLNK(member.mode):
+            entry = replace(entry, content=read_content(archive, member))
+        entries.append(entry)
+    return entries
+
+
 def write_archive(archive: BinaryIO, entries: Iterable[Entry], epoch: int) -> None:
     """Write an archive; `epoch` is the time of every member, in seconds since 1970.
 
@@ -200,13 +223,17 @@ def _names_of_files(tree: Mapping[str, Entry]) -> dict[str, list[str]]:
 
 
 def _normal(path: str) -> str:
-    parts = [part for part in path.split("/") if part not in ("", ".")]
+    parts = _parts(path)
     if not parts or ".." in parts or "\0" in path or parts == [TRAILER]:
         raise CannotArchive(f"`{path!r}` is no path in an archive")
     name = "/".join(parts)
     if len(_bytes(name)) > MAX_PATH:
         raise CannotArchive(f"`{name[:60]}...` is longer than {MAX_PATH} bytes")
     return name
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
 
 
 def _write_header(archive: BinaryIO, path: str, entry: Entry, inode: int, links: int, epoch: int, size: int) -> int:

@@ -1,4 +1,4 @@
-"""What a disk image of Flatcar is known by, and where in it the partition OEM is.
+"""What a disk image of Flatcar is known by, and where in it its partitions are.
 
 Sizes say nothing: images before October 2025 have smaller partitions, those for Azure and Vagrant a larger ROOT, and a
 platform's image can have more. So nothing but the table of the image itself is asked.
@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats import gpt_read
-from distrobuild.formats.disk_layout import FLATCAR_USR, LINUX_DATA
+from distrobuild.formats.disk_layout import EFI_SYSTEM, FLATCAR_USR, LINUX_DATA
 from distrobuild.formats.gpt import Partition, Table
 
-OEM = "OEM"
+ESP, SLOT_A, SLOT_B, OEM = "EFI-SYSTEM", "USR-A", "USR-B", "OEM"
+TYPES = {ESP: EFI_SYSTEM, SLOT_A: FLATCAR_USR, SLOT_B: FLATCAR_USR, OEM: LINUX_DATA}
+"""Partitions by name, and their types."""
 PUBLISHED = "flatcar_production_image.bin.bz2"
 OTHER_FORMATS = {
     b"QFI\xfb": "a qcow2 image",
@@ -51,21 +53,21 @@ def read_table(disk: BinaryIO, name: str) -> Table:
         raise NotFlatcar(f"{name}: {error.message}", hint=f"a release of Flatcar is {PUBLISHED}") from error
     if not any(each.type_guid == FLATCAR_USR for each in table.partitions):
         raise NotFlatcar(f"{name} has no partition of the type of Flatcar's `/usr`", hint=_partitions(table))
-    oem_of(table, name)
+    partition_of(table, OEM, name)
     return table
 
 
-def oem_of(table: Table, name: str) -> Partition:
-    """The partition OEM. Raises `NotFlatcar` if there is none, or more than one."""
-    called = [each for each in table.partitions if each.name == OEM]
-    found = [each for each in called if each.type_guid == LINUX_DATA]
+def partition_of(table: Table, label: str, name: str) -> Partition:
+    """The partition `label`, a key of `TYPES`. Raises `NotFlatcar` if there is none, or more than one."""
+    called = [each for each in table.partitions if each.name == label]
+    found = [each for each in called if each.type_guid == TYPES[label]]
     if len(found) == 1:
         return found[0]
     if found:
-        raise NotFlatcar(f"{name} has more than one partition `{OEM}`", hint=_partitions(table))
+        raise NotFlatcar(f"{name} has more than one partition `{label}`", hint=_partitions(table))
     if called:
-        raise NotFlatcar(f"{name}: {called[0]} has the type {called[0].type_guid}, not {LINUX_DATA}")
-    raise NotFlatcar(f"{name} has no partition `{OEM}`", hint=_partitions(table))
+        raise NotFlatcar(f"{name}: {called[0]} has the type {called[0].type_guid}, not {TYPES[label]}")
+    raise NotFlatcar(f"{name} has no partition `{label}`", hint=_partitions(table))
 
 
 def _refuse_other_formats(disk: BinaryIO, name: str) -> None:

@@ -28,6 +28,11 @@ class ModuleIndex:
     built_in: frozenset[str]
     """Names of what is part of the kernel itself."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every module."""
+        return frozenset(map(module_name, self.needs))
+
     def files(self, names: Iterable[str]) -> list[str]:
         """The files of these modules and of all that they need, sorted. Raises `UnknownModules` with all mistakes."""
         by_name = {module_name(file): file for file in self.needs}

@@ -10,6 +10,7 @@ import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from distrobuild.errors import DistrobuildError
 
@@ -94,12 +95,16 @@ class RootTar:
 
     def read(self, path: str) -> bytes:
         """Content of the regular file at this path (links among its folders followed). Raises `BadRootArchive`."""
+        return self.open(path).read()
+
+    def open(self, path: str) -> IO[bytes]:
+        """The same to be read piece by piece."""
         place = self.resolve(path)
         member = self.lookup_file(place)
         stream = self._archive_of[place].extractfile(member) if member is not None and member.isreg() else None
         if stream is None:
             raise BadRootArchive(f"the root file system has no file /{_normal(path)}")
-        return stream.read()
+        return stream
 
 
 class TarWriter:
@@ -138,11 +143,11 @@ class TarWriter:
         Extended attributes come along; a hard link becomes a file of its own.
         """
         found = self._found(path, root)
-        content = root.read(path) if found.isreg() else b""
+        content = root.open(path) if found.isreg() else None
         attributes = {name: text for name, text in found.pax_headers.items() if name.startswith("SCHILY.xattr.")}
         member = self._like(found, place or path)
         member.pax_headers = attributes
-        self._tar.addfile(member, io.BytesIO(content))
+        self._tar.addfile(member, content)
 
     def copy_name(self, path: str, root: RootTar, target: str) -> None:
         """Add `path`, which in `root` is a regular file, as a further name of the one that was added at `target`.

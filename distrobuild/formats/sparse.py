@@ -43,14 +43,24 @@ def write_with_holes(pieces: Iterable[bytes], target: BinaryIO) -> None:
     target.truncate(end)
 
 
-def copy_part(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:
-    """Copy the data of `source` from byte `start` up to `end` to the same place of `target`, which must be empty."""
+def copy_part(source: BinaryIO, target: BinaryIO, start: int, end: int, to: int | None = None) -> None:
+    """Copy the data of `source` from byte `start` up to `end` to byte `to` of `target`, which must be empty there.
+
+    By default it comes to the same place.
+    """
+    shift = 0 if to is None else to - start
     for first, length in data_extents(source):
         position, last = max(first, start), min(first + length, end)
         while position < last:
             source.seek(position)
-            target.seek(position)
+            target.seek(position + shift)
             position += target.write(source.read(min(COPY_SIZE, last - position)))
+
+
+def cut_out(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:
+    """Make `target`, which must be empty, the part of `source` from byte `start` up to `end`."""
+    copy_part(source, target, start, end, to=0)
+    target.truncate(end - start)
 
 
 def copy_into(source: BinaryIO, target: BinaryIO, offset: int) -> None:

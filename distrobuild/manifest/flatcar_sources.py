@@ -10,10 +10,12 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 from distrobuild.manifest.values import ARCHIVE_ADDRESS, FLATCAR_VERSION, TIMESTAMP, Model, Name, Sha256
 
 Level = Annotated[
-    Literal["provision"],
+    Literal["provision", "kernel"],
     Field(
         description="What is changed. `provision`: only what sets the machine up. `/usr`, its hash tree, the kernel "
-        "and the boot loader stay as they are, so that official updates and Secure Boot go on working."
+        "and the boot loader stay as they are, so that official updates and Secure Boot go on working. `kernel`: "
+        "machines start the target's `kernel` from slot B, with a `/usr` that has its modules; Flatcar's signatures, "
+        "Secure Boot and official updates are lost."
     ),
 ]
 

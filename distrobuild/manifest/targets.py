@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-from distrobuild.manifest.flatcar_sources import NO_SOURCE, DebianSource, FlatcarSource
+from distrobuild.manifest.flatcar_sources import NO_SOURCE, DebianSource, FlatcarSource, OfficialSource, ReleaseSource
 from distrobuild.manifest.values import (
     ABSOLUTE_PATH,
     ARCHIVE_ADDRESS,
@@ -116,6 +116,11 @@ class SystemTarget(Contents):
     hostname: Name | None = None
     """Host name; default: the distribution's name."""
 
+    @property
+    def own_kernel(self) -> bool:
+        """Whether what is made starts a kernel of the manifest."""
+        return True
+
 
 class UbuntuTarget(SystemTarget):
     """A live and install ISO of Ubuntu or Debian content."""
@@ -207,6 +212,8 @@ OF_A_SYSTEM = (
     *("layout", "outputs", "update", "kernel_modules", "containers"),
 )
 """Keys that only a system has which is made here."""
+OF_A_KERNEL = ("kernel", "flavour")
+"""Those of them that a release of Flatcar has as well, if it gets a kernel of this project."""
 
 
 class FlatcarTarget(SystemTarget):
@@ -215,7 +222,7 @@ class FlatcarTarget(SystemTarget):
     source: FlatcarSource
     """Where `/usr` comes from: packages of Debian, a release of Flatcar, or nowhere (`none`: there is no image)."""
     kernel: Name | None = None
-    """Which of `kernels` boots; needed where a system is made of packages."""
+    """Which of `kernels` boots; needed where a system is made of packages, and with `level: kernel`."""
     kernel_arguments: tuple[Annotated[str, StringConstraints(pattern=KERNEL_ARGUMENT)], ...] = ()
     """Words added to the command line of the kernel. Under Secure Boot, a release of Flatcar leaves them out."""
     layout: Literal["flatcar", "systemd"] = "flatcar"
@@ -253,10 +260,18 @@ class FlatcarTarget(SystemTarget):
         )
 
     @property
+    def own_kernel(self) -> bool:
+        """Whether machines start a kernel of the manifest, and not Flatcar's."""
+        if isinstance(self.source, OfficialSource | ReleaseSource):
+            return self.source.level == "kernel"
+        return isinstance(self.source, DebianSource)
+
+    @property
     def unused_keys(self) -> tuple[str, ...]:
         """Keys that are written, but say nothing where `source` is, in the order of the alphabet."""
-        unused = () if isinstance(self.source, DebianSource) else OF_A_SYSTEM
-        unused += ("kernel_arguments",) if self.source == NO_SOURCE else ()
+        unused = set() if isinstance(self.source, DebianSource) else set(OF_A_SYSTEM)
+        unused -= set(OF_A_KERNEL) if self.own_kernel else set()
+        unused |= {"kernel_arguments"} if self.source == NO_SOURCE else set()
         return tuple(sorted(self.model_fields_set.intersection(unused)))
 
 

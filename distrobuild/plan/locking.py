@@ -76,6 +76,8 @@ def wanted_sections(selection: Selection) -> dict[str, Wanted]:
     if isinstance(source, AptSource):
         only = {"install": (source.apt,), "dependencies": False}
         sections[kernel_section(selection)] = Wanted(debian.model_copy(update=only), tools.keyring)
+    if selection.target.base is None:
+        return sections
     image = _archive_packages(selection, selection.contents.packages, selection.archive_packages)
     sections[image_section(selection)] = image
     return sections | _containers(selection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -37,13 +38,19 @@ class OfficialFlatcar(FlatcarParts):
         """The same, which sets itself up at its first boot."""
         options = ProvisionOptions(
             file_name=f"{self.manifest.name}-{self.manifest.version}-flatcar-{self.selection.architecture}.raw",
+            name=self.manifest.name,
             image=self.identity,
             kernel_arguments=self.target.kernel_arguments,
         )
-        inputs: dict[str, Input] = {"image": self.release}
+        inputs: dict[str, Input] = {"image": self.release, **self.own_kernel}
         if self.ignition is not None:
             inputs["ignition"] = self.ignition
         return Node("provision", ProvisionStage(options), inputs, self.tools)
+
+    @property
+    def own_kernel(self) -> Mapping[str, Node]:
+        """What is put into the image so that machines start another kernel than Flatcar's."""
+        return {}
 
     def _fetched(self, source: ReleaseSource) -> Node:
         version, architecture = source.release, self.selection.architecture

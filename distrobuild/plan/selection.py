@@ -20,6 +20,13 @@ OS_RELEASE = Path("/etc/os-release")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
+LOST = (
+    "machines start a kernel that Flatcar did not sign, with a /usr that it did not make: Secure Boot must be off, and "
+    "there are no official updates; Flatcar's own system stays in the other slot"
+)
+"""What a release of Flatcar gives up for another kernel."""
+
+
 class UnknownChoice(DistrobuildError):
     """A target, flavour or base that does not exist."""
 
@@ -60,16 +67,27 @@ class Selection:
     def origin(self) -> str:
         """For people: `debian:trixie, flavour server`, `flatcar.bin.bz2`, `Flatcar 4593.2.5`, `no image`."""
         source = self.target.source if isinstance(self.target, FlatcarTarget) else None
+        name = self.base_name
         if isinstance(source, OfficialSource):
-            return Path(source.official).name
+            name = Path(source.official).name
         if isinstance(source, ReleaseSource):
-            return f"Flatcar {source.release}"
-        return "no image" if source == NO_SOURCE else f"{self.base_name}, flavour {self.flavour}"
+            name = f"Flatcar {source.release}"
+        if source == NO_SOURCE:
+            name = "no image"
+        return f"{name}, flavour {self.flavour}" if self.target.own_kernel else name
 
     @property
-    def unused_keys(self) -> tuple[str, ...]:
-        """Keys of the target that are written, but have no effect."""
-        return self.target.unused_keys if isinstance(self.target, FlatcarTarget) else ()
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know before it is built."""
+        if not isinstance(self.target, FlatcarTarget):
+            return ()
+        remarks = []
+        if unused := self.target.unused_keys:
+            names = suggestion.quoted(unused, last=" and ")
+            remarks.append(f"{names}: without effect, as this target makes no system of its own")
+        if self.target.base is None and self.target.own_kernel:
+            remarks.append(LOST)
+        return tuple(remarks)
 
     @property
     def archive_packages(self) -> frozenset[str]:
@@ -109,8 +127,9 @@ def select(
     chosen = manifest.targets[target]
     name = flavour or chosen.flavour
     contents = _contents(chosen, name)
-    if chosen.base is None:
-        return Selection(manifest, root, target, chosen, _base_of(manifest.tools), name, contents, None, None, dev)
+    made_of = _base_of(manifest.tools) if chosen.base is None else chosen_base(base, chosen.base)
+    if not chosen.own_kernel:
+        return Selection(manifest, root, target, chosen, made_of, name, contents, None, None, dev)
     assert chosen.kernel is not None  # a check of the manifest
     kernel = manifest.kernels[chosen.kernel]
     if name not in kernel.flavours:
@@ -119,7 +138,6 @@ def select(
             hint=suggestion.hint(name, kernel.flavours, otherwise="there is"),
         )
     its_flavour = kernel.flavours[name]
-    made_of = chosen_base(base, chosen.base)
     return Selection(manifest, root, target, chosen, made_of, name, contents, kernel, its_flavour, dev)
 
 

@@ -36,6 +36,10 @@ def _parts(selection: Selection) -> type[Ubuntu | FlatcarParts]:
         from distrobuild.plan.flatcar import Flatcar
 
         return Flatcar
+    if isinstance(target.source, OfficialSource | ReleaseSource) and target.own_kernel:
+        from distrobuild.plan.official_kernel import OfficialFlatcarWithKernel
+
+        return OfficialFlatcarWithKernel
     if isinstance(target.source, OfficialSource | ReleaseSource):
         from distrobuild.plan.official import OfficialFlatcar
 

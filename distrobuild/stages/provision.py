@@ -3,6 +3,8 @@
 The partition OEM is written anew: Flatcar's GRUB reads `grub.cfg` there, its Ignition `config.ign`. In the image for
 all platforms it is an empty btrfs, which nothing here can write to; Flatcar takes ext4 as well. Everything else, and
 with it the partition table, `/usr`, its hash tree, the kernel and the boot loader, stays byte for byte.
+
+With a kernel of this project, its system comes into slot B, and two files more into the EFI system partition.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ from pydantic import Field
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats import btrfs, sparse
-from distrobuild.formats.flatcar_image import OEM, PUBLISHED, oem_of, read_table
+from distrobuild.formats.flatcar_image import ESP, OEM, PUBLISHED, SLOT_B, partition_of, read_table
+from distrobuild.formats.gpt import Partition, Table
+from distrobuild.formats.template import render
 from distrobuild.sandbox.sandbox import ProgramFailed
 from distrobuild.stages.ext4_file_system import CONTENT, write_ext4
+from distrobuild.stages.provision_kernel import MenuEntry, menu_entry, write_esp
 from distrobuild.stages.stage import Job, Options, Stage
 
 FILE_SYSTEM = "oem.img"
+GRUB_CONFIG = Path(__file__).parent / "templates" / "provision" / "grub.cfg.j2"
+"""What Flatcar's GRUB runs before it puts the command line together; empty if there is nothing to say."""
 OF_A_PLATFORM = frozenset({"grub.cfg", "oem-release"})
 """Files in OEM with which Flatcar makes an image one for QEMU, a cloud, ..."""
 READ_BY_ALL = ("^metadata_csum_seed", "^orphan_file")
@@ -42,19 +49,12 @@ class ProvisionOptions(Options):
 
     file_name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~-]*\.raw$")
     """Name of the image, for example `mlos-1.0.0-flatcar-amd64.raw`."""
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    """Name of the distribution, and of its entry in the boot menu."""
     image: str
     """Name and version of the image; the UUID of the file system depends on it."""
     kernel_arguments: tuple[str, ...] = ()
     """Words for the kernel's command line, none with a space, a quote, `$` or a backslash."""
-
-    @property
-    def grub_config(self) -> str:
-        """What Flatcar's GRUB runs before it puts the command line together; empty if there is nothing to say.
-
-        `oem_id` is left alone: without it, Flatcar finds out by itself which platform it runs on.
-        """
-        words = " ".join(self.kernel_arguments)
-        return f'set linux_append="{words}"\n' if words else ""
 
 
 class ProvisionStage(Stage[ProvisionOptions]):
@@ -64,6 +64,8 @@ class ProvisionStage(Stage[ProvisionOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "image": "what the official stage made",
         "ignition": "what the ignition stage made; optional",
+        "transplant": "what the transplant stage made, where machines start a kernel of this project",
+        "verity": "what the verity stage made of its system",
     }
     outputs: Mapping[str, str] = {}
 
@@ -72,35 +74,52 @@ class ProvisionStage(Stage[ProvisionOptions]):
         self.outputs = {options.file_name: "the image; sparse"}
 
     def run(self, job: Job) -> None:
-        """Write the image. Raises `NotFlatcar`, `MadeForAPlatform`, `OemTooSmall` or `ProgramFailed`."""
+        """Write the image.
+
+        Raises `NotFlatcar`, `MadeForAPlatform`, `OemTooSmall`, `PartitionTooSmall` or `ProgramFailed`.
+        """
         name = self.options.file_name
         (source,) = job.inputs["image"].glob("*.raw")
         with source.open("rb") as release, (job.output / name).open("w+b") as disk:
             table = read_table(release, name)
-            oem = oem_of(table, name)
-            start, size = oem.first * table.sector_size, oem.sectors * table.sector_size
-            _look_at_what_is_lost(job, release, start)
-            file_system = self._write_oem(job, size)
-            end = release.seek(0, io.SEEK_END)
-            disk.truncate(end)
-            sparse.copy_part(release, disk, 0, start)
-            sparse.copy_part(release, disk, start + size, end)
-            with file_system.open("rb") as content:
-                sparse.copy_into(content, disk, start)
+            oem = partition_of(table, OEM, name)
+            _look_at_what_is_lost(job, release, oem.first * table.sector_size)
+            entry, replaced = None, {}
+            if "transplant" in job.inputs:
+                entry = menu_entry(job, table, self.options.name, name)
+                replaced[ESP] = write_esp(job, release, table, entry.folder, name)
+                replaced[SLOT_B] = job.inputs["verity"] / "usr.img"
+            replaced[OEM] = self._write_oem(job, oem.sectors * table.sector_size, entry)
+            _copy_but(release, disk, table, {partition_of(table, label, name): new for label, new in replaced.items()})
 
-    def _write_oem(self, job: Job, size: int) -> Path:
+    def _write_oem(self, job: Job, size: int, entry: MenuEntry | None) -> Path:
         """The partition's new content; `size` in bytes."""
         content = job.work / CONTENT
         content.mkdir()
         if "ignition" in job.inputs:
             # It may hold digests of passwords and keys of encrypted disks.
             _place(content / "config.ign", job.inputs["ignition"] / "config.ign", 0o600)
-        if self.options.grub_config:
-            (job.work / "grub.cfg").write_text(self.options.grub_config, "ascii")
+        # `oem_id` is left alone: without it, Flatcar finds out by itself which platform it runs on.
+        commands = render(GRUB_CONFIG, {"kernel_arguments": self.options.kernel_arguments, "kernel": entry})
+        if commands:
+            (job.work / "grub.cfg").write_text(commands, "ascii")
             _place(content / "grub.cfg", job.work / "grub.cfg", 0o644)
         content.chmod(0o755)
         _write_fitting(job, self.options.image, size)
         return job.work / FILE_SYSTEM
+
+
+def _copy_but(release: BinaryIO, disk: BinaryIO, table: Table, replaced: Mapping[Partition, Path]) -> None:
+    """Copy the release, with other content in some of its partitions."""
+    position, end = 0, release.seek(0, io.SEEK_END)
+    disk.truncate(end)
+    for partition in sorted(replaced, key=lambda each: each.first):
+        start = partition.first * table.sector_size
+        sparse.copy_part(release, disk, position, start)
+        with replaced[partition].open("rb") as content:
+            sparse.copy_into(content, disk, start)
+        position = (partition.last + 1) * table.sector_size
+    sparse.copy_part(release, disk, position, end)
 
 
 def _look_at_what_is_lost(job: Job, release: BinaryIO, start: int) -> None:

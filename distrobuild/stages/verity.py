@@ -40,7 +40,7 @@ class VerityStage(Stage[VerityOptions]):
     kind: ClassVar[str] = "verity"
     inputs: ClassVar[Mapping[str, str]] = {
         "filesystem": "what a squashfs stage made",
-        "install": "what the install stage made: what the file system holds, for messages",
+        "install": "what the install stage made: what the file system holds, for messages; optional",
     }
     outputs: Mapping[str, str] = {
         DATA: "the file system, with its tree if they stand together; sparse",
@@ -59,7 +59,7 @@ class VerityStage(Stage[VerityOptions]):
         if size > room:
             raise FileSystemTooLarge(
                 f"the file system has {size} bytes, {size - room} more than the {room} of its slot",
-                hint=f"leave packages or documentation out of the target; the largest: {self._largest(job)}",
+                hint=self._largest(job),
             )
         protected = room if self.options.together else aligned(size, BLOCK_SIZE)
         identity = self.options.image
@@ -76,7 +76,10 @@ class VerityStage(Stage[VerityOptions]):
         (job.output / "roothash").write_text(f"{root_hash}\n", "ascii")
 
     @staticmethod
-    def _largest(job: Job) -> str:
+    def _largest(job: Job) -> str | None:
+        if "install" not in job.inputs:
+            return None
         packages = read_package_list(job.inputs["install"] / "packages.json")
         largest = sorted(packages, key=lambda package: -package.installed_kib)[:LARGEST]
-        return ", ".join(f"{package.name} ({package.installed_kib / 1024:.0f} MiB)" for package in largest)
+        names = ", ".join(f"{package.name} ({package.installed_kib / 1024:.0f} MiB)" for package in largest)
+        return f"leave packages or documentation out of the target; the largest: {names}"

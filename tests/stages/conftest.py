@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from distrobuild.sandbox.sandbox import Sandbox
 from distrobuild.stages.stage import Job
 from tests import mlos
-
-EPOCH = 1767225600
-"""2026-01-01, the manifest's default."""
+from tests.jobs import job_in
 
 
 @pytest.fixture(scope="session")
@@ -28,22 +26,10 @@ def tools_root() -> Path:
 
 @pytest.fixture
 def make_job(tmp_path: Path, tools_root: Path) -> Callable[..., Job]:
-    """Make a job with these inputs and empty folders, named after `name`; `log` gets its lines."""
+    """Make a job with these inputs and empty folders, named after `name`; the rest as `job_in` has it."""
 
-    def make(
-        inputs: Mapping[str, Path],
-        name: str = "job",
-        epoch: int = EPOCH,
-        cpus: int = 2,
-        log: Callable[[str], None] = print,
-    ) -> Job:
-        work, output, cache = (tmp_path / name / part for part in ("work", "output", "cache"))
-        for folder in (work, output, cache):
-            folder.mkdir(parents=True)
-        sandbox = Sandbox(root=tools_root, inputs=inputs, work=work, output=output, epoch=epoch, log=log)
-        return Job(
-            inputs=inputs, work=work, output=output, sandbox=sandbox, log=log, epoch=epoch, cpus=cpus, cache=cache
-        )
+    def make(inputs: Mapping[str, Path], name: str = "job", **more: Any) -> Job:
+        return job_in(tmp_path / name, tools_root, inputs, **more)
 
     return make
 

@@ -16,7 +16,7 @@ from distrobuild.formats import vhd
 from distrobuild.formats.sparse import data_blocks
 from distrobuild.stages.convert import ConvertOptions, ConvertStage, Format, OddSize
 from distrobuild.stages.stage import Job
-from tests.stages.conftest import EPOCH
+from tests.jobs import EPOCH
 
 MakeJob = Callable[..., Job]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -79,7 +79,9 @@ def provision(
     else:
         (folders["ignition"] / "config.ign").write_bytes(config)
     job = make_job(folders, name, **more)
-    ProvisionStage(ProvisionOptions(file_name="box.raw", image="box_1", kernel_arguments=ARGUMENTS)).run(job)
+    ProvisionStage(ProvisionOptions(file_name="box.raw", name="box", image="box_1", kernel_arguments=ARGUMENTS)).run(
+        job
+    )
     return job
 
 

@@ -11,44 +11,22 @@ import pytest
 from distrobuild.formats.kernel_modules import UnknownModules
 from distrobuild.stages.stage import Job
 from distrobuild.stages.sysext import SysextOptions, SysextStage
+from tests.stages.kernel_package import write_kernel
 
 MakeJob = Callable[..., Job]
 RELEASE = platform.release()
 """Of the kernel that runs here: the helper asks for its modules."""
 MODULES = {"first": "", "second-half": "first", "stranger": ""}
 """Modules of a test, and what each needs."""
-EXPORTS = '__attribute__((section("__ksymtab_strings"), used)) static const char name[] = "work_of_%s";\n'
-USES = "void work_of_%s(void);\nvoid use(void) { work_of_%s(); }\n"
-"""Modules with nothing in them but what depmod reads: the names that one exports, and those that another lacks."""
 
 
 @pytest.fixture
 def kernel(make_job: MakeJob) -> Path:
-    """What a kernel stage makes: a package with modules and their index, and another one with headers."""
+    """What a kernel stage makes."""
     job = make_job({}, "kernel")
-    folder = f"lib/modules/{RELEASE}/kernel"
-    tree = job.work / "image/usr" / folder
-    tree.mkdir(parents=True)
-    for name, needs in MODULES.items():
-        source = EXPORTS % name + (USES % (needs, needs) if needs else "")
-        (job.work / f"{name}.c").write_text(source)
-        job.sandbox.run(["gcc", "-c", "-o", f"/work/image/usr/{folder}/{name}.ko", f"{name}.c"])
-    (job.output / "stranger.ko").write_bytes((tree / "stranger.ko").read_bytes())
-    (tree.parent / "modules.builtin").write_text("kernel/fs/overlayfs/overlay.ko\n")
-    (tree.parent / "modules.order").write_text("".join(f"kernel/{name}.ko\n" for name in MODULES))
-    (tree.parent / "modules.dep").write_text(
-        "".join(f"kernel/{name}.ko:{needs and f' kernel/{needs}.ko'}\n" for name, needs in MODULES.items())
-    )
-    (job.output / "debs").mkdir()
-    for kind in ("image", "headers"):
-        control = job.work / kind / "DEBIAN" / "control"
-        control.parent.mkdir(parents=True)
-        name = f"linux-{kind}-{RELEASE}"
-        control.write_text(
-            f"Package: {name.lower().replace('_', '-')}\nVersion: 1\nArchitecture: amd64\nMaintainer: x <x@y>\n"
-            "Description: x\n"
-        )
-        job.sandbox.run(["dpkg-deb", "--build", kind, f"/out/debs/{name}_1_amd64.deb"])
+    write_kernel(job, RELEASE, MODULES, built_in=("kernel/fs/overlayfs/overlay.ko",))
+    stranger = job.work / f"image/usr/lib/modules/{RELEASE}/kernel/stranger.ko"
+    (job.output / "stranger.ko").write_bytes(stranger.read_bytes())
     return job.output
 
 

@@ -32,8 +32,9 @@ def keys_of_a_release_are_there(project: Project) -> Iterator[Problem]:
             yield from project.absent(keyring, "file", Path.is_file)
 
 
-def target_of_packages_has_a_kernel(project: Project) -> Iterator[Problem]:
-    for value in sources(project, "debian"):
+def target_with_an_own_kernel_names_it(project: Project) -> Iterator[Problem]:
+    releases = (*sources(project, "official"), *sources(project, "release"))
+    for value in (*sources(project, "debian"), *(each for each in releases if has_own_kernel(project, each))):
         kernel = (*value.path[:-2], "kernel")
         if not project.has(*kernel):
             location = key_location(project.tree, kernel)
@@ -47,7 +48,8 @@ def target_without_an_own_system_makes_something(project: Project) -> Iterator[P
             yield value.problem(f"`{keys.dotted(target)}` would make nothing", "write `sysext`, `ignition` or both")
     for image in (*sources(project, "official"), *sources(project, "release")):
         target = image.path[:-2]
-        if not any(project.has(*target, name) for name in ("ignition", "kernel_arguments")):
+        told = any(project.has(*target, name) for name in ("ignition", "kernel_arguments"))
+        if not told and not has_own_kernel(project, image):
             message = f"`{keys.dotted(target)}` would leave the image as it is"
             yield image.problem(message, "write `ignition`, `kernel_arguments` or both")
 
@@ -68,6 +70,12 @@ def sources(project: Project, form: str) -> Iterator[Text]:
             yield value
 
 
+def has_own_kernel(project: Project, release: Text) -> bool:
+    """Whether a release of Flatcar gets a kernel of the manifest."""
+    level = project.text(*release.path[:-1], "level")
+    return level is not None and level.text == "kernel"
+
+
 def signature_files(project: Project, image: Text) -> Iterator[Text]:
     for name in ("signature", "keyring"):
         if value := project.text(*image.path[:-1], name):
@@ -77,7 +85,7 @@ def signature_files(project: Project, image: Text) -> Iterator[Text]:
 CHECKS = (
     official_image_is_there_and_vouched_for,
     keys_of_a_release_are_there,
-    target_of_packages_has_a_kernel,
+    target_with_an_own_kernel_names_it,
     target_without_an_own_system_makes_something,
     names_of_partitions_fit,
 )

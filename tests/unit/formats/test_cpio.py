@@ -160,6 +160,30 @@ def test_archives_one_behind_the_other_are_read_as_one() -> None:
     assert read_content(joined, found[2]) == b"{}"
 
 
+def test_what_is_read_out_of_an_archive_makes_the_same_archive() -> None:
+    made = archive(*sample())
+    assert archive(*cpio.entries_in(made)).getvalue() == made.getvalue()
+
+
+@needs_cpio
+def test_what_cpio_wrote_can_be_written_again(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin/busybox").write_bytes(b"all of them")
+    (root / "usr/bin/busybox").chmod(0o755)
+    (root / "usr/bin/sh").hardlink_to(root / "usr/bin/busybox")
+    (root / "bin").symlink_to("usr/bin")
+    names = b".\n./bin\n./usr\n./usr/bin\n./usr/bin/sh\n./usr/bin/busybox\n"
+    command = ["cpio", "--quiet", "--create", "--format=newc"]
+    written = subprocess.run(command, input=names, cwd=root, check=True, capture_output=True).stdout
+    entries = cpio.entries_in(io.BytesIO(written))
+    assert [entry.path for entry in entries] == ["bin", "usr", "usr/bin", "usr/bin/sh", "usr/bin/busybox"]
+    again = {member.path: member for member in read_archive(archive(*entries))}
+    assert again["usr/bin/sh"].inode == again["usr/bin/busybox"].inode
+    assert again["usr/bin/sh"].size + again["usr/bin/busybox"].size == len("all of them")
+    assert oct(again["usr/bin/sh"].mode) == "0o100755"
+
+
 def test_an_empty_archive_has_no_members() -> None:
     assert read_archive(archive()) == []
 

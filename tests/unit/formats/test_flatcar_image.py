@@ -10,7 +10,7 @@ import pytest
 
 from distrobuild.formats import disk_layout, gpt_read
 from distrobuild.formats.disk_layout import FLATCAR_RESERVED, MEBIBYTE, SECTOR, DiskLayout, PlannedPartition
-from distrobuild.formats.flatcar_image import NotFlatcar, TruncatedImage, oem_of, read_table
+from distrobuild.formats.flatcar_image import OEM, NotFlatcar, TruncatedImage, partition_of, read_table
 from distrobuild.formats.gpt import Table
 
 FLATCAR = disk_layout.flatcar()
@@ -31,12 +31,12 @@ def disk(written: Table) -> io.BytesIO:
 
 def test_oem_is_found_by_name_and_type() -> None:
     written = table()
-    assert oem_of(read_table(disk(written), "image"), "image") == written.partition(6)
+    assert partition_of(read_table(disk(written), "image"), OEM, "image") == written.partition(6)
 
 
 def test_another_number_or_another_size_does_not_matter() -> None:
     written = table(number=12, size=3 * MEBIBYTE)
-    found = oem_of(read_table(disk(written), "image"), "image")
+    found = partition_of(read_table(disk(written), "image"), OEM, "image")
     assert (found.number, found.sectors) == (12, 3 * MEBIBYTE // SECTOR)
 
 
@@ -69,7 +69,7 @@ def test_an_image_that_ends_too_early_is_not_taken_for_one_with_a_damaged_table(
 
 def test_an_image_on_a_larger_disk_is_taken() -> None:
     larger = io.BytesIO(disk(table()).getvalue() + bytes(MEBIBYTE))
-    assert oem_of(read_table(larger, "image"), "image").number == 6
+    assert partition_of(read_table(larger, "image"), OEM, "image").number == 6
 
 
 def test_a_damaged_table_is_refused() -> None:

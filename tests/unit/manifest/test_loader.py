@@ -126,8 +126,8 @@ BAD_LINES = {
         11, "    source: {debian: trixie, level: provision}",
         "11:30: unknown key `level` in `targets.box.source`", "there is `targets.*.source.level`"),
     "level that does not exist": (
-        11, "    source: {official: flatcar.bin.bz2, sha256: " + SHA256 + ", level: kernel}\n    ignition: box.bu",
-        "11:122: `targets.box.source.level` cannot be `kernel`", "it can be: `provision`"),
+        11, "    source: {official: flatcar.bin.bz2, sha256: " + SHA256 + ", level: usr}\n    ignition: box.bu",
+        "11:122: `targets.box.source.level` cannot be `usr`", "it can be: `kernel`, `provision`"),
     "release without keys": (
         11, "    source: {release: 4593.2.5}\n    ignition: box.bu",
         "11:5: `targets.box.source.keyring` is missing", None),

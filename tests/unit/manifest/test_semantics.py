@@ -150,6 +150,19 @@ def test_a_target_that_is_made_of_packages_needs_a_kernel(rewrite: Rewrite) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    "image", [f"official: flatcar.bin.bz2, sha256: {'a' * 64}", "release: 4593.2.5, keyring: flatcar.bin.bz2"]
+)
+def test_a_release_that_gets_a_kernel_needs_one_and_nothing_else(rewrite: Rewrite, image: str) -> None:
+    rewrite({11: f"    source: {{{image}, level: kernel}}", 12: ""})
+    assert messages() == [
+        "distro.yaml:10:3: `targets.box.kernel` is missing",
+        "  hint: it names which of `kernels` boots",
+    ]
+    rewrite({11: f"    source: {{{image}, level: kernel}}", 12: "    kernel: acme-6.12"})
+    load([MANIFEST])
+
+
 def test_a_patch_that_the_series_names_must_exist(project: Path) -> None:
     (project / "patches" / "series").write_text("# first\n0001-first.patch -p1  # strip\n\n0002-second.patch\n")
     assert messages() == [

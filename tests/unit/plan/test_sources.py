@@ -98,6 +98,36 @@ def test_a_release_gets_the_config_and_the_kernels_arguments(root: Path) -> None
     assert "kernel" not in names(made)
 
 
+OWN_KERNEL = {"kernel": "k", "flavour": "server"}
+
+
+@pytest.mark.parametrize("source", [OFFICIAL, RELEASE], ids=["official", "release"])
+def test_a_release_gets_a_kernel_of_the_manifest(root: Path, source: dict[str, str]) -> None:
+    made = plan(root, {**source, "level": "kernel"}, **OWN_KERNEL)
+    assert made.image is not None
+    inputs = {name: node.name for name, node in made.image.inputs.items() if not hasattr(node, "path")}
+    wanted = {"image": "official", "ignition": "ignition", "transplant": "transplant", "verity": "verity"}
+    assert inputs == wanted
+    assert {"official/system", "squashfs/usr", "kernel", "fetch/kernel"} <= set(names(made))
+    assert not {"rootfs", "install", "repository"} & set(names(made))
+
+
+def test_for_the_kernel_of_a_release_only_tools_and_its_source_are_locked(root: Path) -> None:
+    chosen = selection(root, {**OFFICIAL, "level": "kernel"}, **OWN_KERNEL)
+    assert list(wanted_sections(chosen)) == ["tools", "kernel/k"]
+
+
+def test_what_a_release_loses_by_another_kernel_is_told(root: Path) -> None:
+    chosen = selection(root, {**OFFICIAL, "level": "kernel"}, **OWN_KERNEL, packages=["demo-node"])
+    unused, lost = chosen.remarks
+    assert unused == "`packages`: without effect, as this target makes no system of its own"
+    assert "Secure Boot must be off" in lost
+    assert selection(root, OFFICIAL, **OWN_KERNEL).remarks == (
+        "`flavour` and `kernel`: without effect, as this target makes no system of its own",
+    )
+    assert selection(root, {"debian": "trixie"}, **OWN_KERNEL).remarks == ()
+
+
 def test_a_digest_is_checked_before_the_tools_are_there_and_a_signature_by_them(root: Path) -> None:
     assert plan(root, OFFICIAL).find("official").tools is None
     signed = plan(root, SIGNED).find("official")
@@ -149,4 +179,5 @@ def test_where_an_image_comes_from_is_told(root: Path) -> None:
     assert selection(root, "none").origin == "no image"
     assert selection(root, OFFICIAL).origin == "flatcar.bin.bz2"
     assert selection(root, RELEASE).origin == "Flatcar 4593.2.5"
+    assert selection(root, {**RELEASE, "level": "kernel"}, kernel="k").origin == "Flatcar 4593.2.5, flavour server"
     assert selection(root, {"debian": "trixie"}, kernel="k").origin == "debian:trixie, flavour server"
