@@ -19,7 +19,7 @@ from distrobuild.formats import kconfig
 from distrobuild.formats.kconfig import Setting
 from distrobuild.formats.patch_series import Series, read_series
 from distrobuild.stages import kernel_config, kernel_package, kernel_source
-from distrobuild.stages.kernel_make import TREE, Make
+from distrobuild.stages.kernel_make import TREE, Make, kernel_identity
 from distrobuild.stages.stage import Job, Options, Stage
 
 
@@ -75,10 +75,11 @@ class KernelStage(Stage[KernelOptions]):
         if series is not None:
             kernel_source.apply_series(series, job.work / TREE, job.log)
 
-        # Not in the configuration: autoconf.h is in every object, and each change of a patch would recompile them all.
-        identity = {"MLOS_PATCHSET": series.identity} if series else {}
+        identity = kernel_identity(self.options.version, series.identity if series else None)
         make = Make(job, self.options.distribution, identity, ccache=self.options.ccache)
-        requested = kernel_config.configure(make, job.work / TREE, self.options.base_config, fragments, self._strings())
+        # Neither a version nor a patch set: autoconf.h is in every object, and each change would recompile them all.
+        strings = {"LOCALVERSION": f"-{self.options.distribution}-{self.options.flavour}"}
+        requested = kernel_config.configure(make, job.work / TREE, self.options.base_config, fragments, strings)
         make("bzImage", "modules")
         release = make.read("kernelrelease")
 
@@ -107,15 +108,6 @@ class KernelStage(Stage[KernelOptions]):
         if problems:
             raise InvalidInput(problems)
         return series, fragments
-
-    def _strings(self) -> dict[str, str]:
-        """Texts of the configuration that the build knows and no fragment can; those without a symbol are dropped."""
-        options = self.options
-        return {
-            "LOCALVERSION": f"-{options.distribution}-{options.flavour}",
-            "BUILD_SALT": options.version,
-            "MLOS_VERSION": options.version,
-        }
 
     def _packages(self, release: str) -> kernel_package.Packages:
         options = self.options

@@ -19,7 +19,7 @@ from distrobuild.formats import ebuild
 from distrobuild.formats.template import render
 from distrobuild.manifest import gentoo
 from distrobuild.stages import kernel_source
-from distrobuild.stages.kernel_make import Make
+from distrobuild.stages.kernel_make import Make, kernel_identity
 from distrobuild.stages.portage_package import DISTFILES, REPOSITORY, PortagePackage, pack
 from distrobuild.stages.stage import Job, Options, Stage
 
@@ -81,7 +81,7 @@ class KernelEbuildStage(Stage[KernelEbuildOptions]):
             "patches": patches,
         }
         self._write_sources(job, sources, version, facts)
-        variables = {"MLOS_PATCHSET": identity} if patches else {}
+        variables = kernel_identity(options.version, identity if patches else None)
         make = Make(job, options.name, variables, ccache=False)
         surroundings = {key: value for key, value in make.environment.items() if key not in PATHS_OF_THE_BUILD}
         facts["environment"] = {key: shlex.quote(value) for key, value in surroundings.items()}

@@ -39,6 +39,11 @@ and cost half of the functions: pahole drops those whose parameters it cannot pl
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def kernel_identity(version: str, patch_set: str | None) -> dict[str, str]:
+    """Variables of the Makefile that the patches of `patches/6.12` show: version of the distribution, patch set."""
+    return {"MLOS_VERSION": version} | ({"MLOS_PATCHSET": patch_set} if patch_set else {})
+
+
 class Make:
     """`make` in the kernel's tree.
 

@@ -16,7 +16,7 @@ allnoconfig:
 	grep -v IMPOSSIBLE $(KCONFIG_ALLCONFIG) > .config
 olddefconfig modules:
 bzImage: main.c
-	gcc -o $@ $< -DWHO='"$(KBUILD_BUILD_USER) $(MLOS_PATCHSET) $(KBUILD_BUILD_TIMESTAMP)"'
+	gcc -o $@ $< -DWHO='"$(KBUILD_BUILD_USER) $(MLOS_VERSION) $(MLOS_PATCHSET) $(KBUILD_BUILD_TIMESTAMP)"'
 	touch System.map
 kernelrelease:
 	@echo 6.12.9$(shell sed -n 's/CONFIG_LOCALVERSION="\\(.*\\)"/\\1/p' .config)

@@ -53,11 +53,11 @@ def any_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def build(project: Path, make_job: Callable[..., Job], name: str = "job", cpus: int = 2) -> Path:
+def build(project: Path, make_job: Callable[..., Job], name: str = "job", cpus: int = 2, version: str = "1.0") -> Path:
     options = KernelOptions(
         name="test-6.12",
         distribution="test",
-        version="1.0",
+        version=version,
         flavour="vm",
         maintainer="A <a@example.org>",
         base_config="allnoconfig",
@@ -91,12 +91,18 @@ def test_the_packages_hold_the_patched_kernel_where_boot_loaders_look(
     vmlinuz.chmod(0o755)
     kernel = subprocess.run([vmlinuz], capture_output=True, check=False)
     assert kernel.returncode == 3
-    assert kernel.stdout.decode() == f"test {identity} Thu Jan 01 00:00:00 UTC 2026\n"
+    assert kernel.stdout.decode() == f"test 1.0 {identity} Thu Jan 01 00:00:00 UTC 2026\n"
     assert (tmp_path / f"root/usr/lib/modules/{RELEASE}").is_dir()
     control = DebFile(str(image)).debcontrol()
     assert control["Provides"] == "linux-image, linux-image-test-vm (= 6.12.9-test1.0)"
     assert control["Depends"] == "kmod, initramfs-tools | linux-initramfs-tool | dracut-core"
     assert "libc6" in DebFile(str(headers)).debcontrol()["Depends"]
+
+
+def test_another_version_leaves_the_configuration_as_it_is(project: Path, make_job: Callable[..., Job]) -> None:
+    one, other = (build(project, make_job, version, version=version) for version in ("1.0", "2.0"))
+    # Every object is compiled with the configuration: all of them would have to be compiled again.
+    assert (one / "config").read_bytes() == (other / "config").read_bytes()
 
 
 def test_the_maintainer_scripts_run_the_hooks_with_release_and_image(
