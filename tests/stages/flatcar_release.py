@@ -85,21 +85,10 @@ def write_release(job: Job, kernel: Path) -> Path:
     """Write `release.bin` into the job's output: an image whose kernel is the file `kernel`."""
     usr = usr_tree(job)
     image, table = job.output / "release.bin", write_image(job.output / "release.bin", layout(OLD))
-    format_usr = [
-        "--mixed",
-        "--metadata",
-        "single",
-        "--data",
-        "single",
-        "--compress",
-        "zstd",
-        "--rootdir",
-        f"/work/{usr}",
-    ]
+    single = ["--mixed", "--metadata", "single", "--data", "single", "--compress", "zstd"]
+    content = ["--rootdir", f"/work/{usr}", "--byte-count", str(FLATCAR_USR_HASH_OFFSET)]
     (job.work / "usr.img").touch()
-    job.sandbox.run(
-        ["mkfs.btrfs", "--quiet", *format_usr, "--byte-count", str(FLATCAR_USR_HASH_OFFSET), "/work/usr.img"]
-    )
+    job.sandbox.run(["mkfs.btrfs", "--quiet", *single, *content, "/work/usr.img"])
     parts = {"USR-A": job.work / "usr.img", "EFI-SYSTEM": _esp(job, kernel)}
     with image.open("r+b") as disk:
         for name, content in parts.items():
@@ -128,15 +117,8 @@ def usr_tree(job: Job) -> str:
     job.sandbox.run(["chmod", "2750", "/work/usr/bin/secret"])
     engine = system(job, "engine", SECOND)
     write_files(job.work / engine, {f"usr/lib/modules/{RELEASE}/kernel/loop.ko": "not ours"})
-    pack = [
-        "mksquashfs",
-        f"/work/{engine}",
-        "/work/usr/lib/flatcar/bootengine.img",
-        "-all-root",
-        "-no-progress",
-        "-quiet",
-    ]
-    job.sandbox.run(pack)
+    options = ["-all-root", "-no-progress", "-quiet"]
+    job.sandbox.run(["mksquashfs", f"/work/{engine}", "/work/usr/lib/flatcar/bootengine.img", *options])
     return "usr"
 
 
@@ -171,10 +153,11 @@ def build_kernel(job: Job) -> Path:
     job.sandbox.run(
         ["tar", "-xf", f"/work/package/usr/src/{tarball.name}", "-C", "/work/linux", "--strip-components=1"]
     )
-    (job.work / "options").write_text(KERNEL_OPTIONS)
     make = ["make", "--silent", f"--jobs={job.cpus}"]
-    job.sandbox.run([*make, "tinyconfig"], cwd="/work/linux", environment={"KCONFIG_ALLCONFIG": "/work/options"})
-    job.sandbox.run([*make, "bzImage"], cwd="/work/linux")
+    job.sandbox.run([*make, "tinyconfig"], cwd="/work/linux")
+    with (job.work / "linux/.config").open("a") as config:
+        config.write(KERNEL_OPTIONS)
+    job.sandbox.run([*make, "olddefconfig", "bzImage"], cwd="/work/linux")
     shutil.copyfile(job.work / "linux/arch/x86/boot/bzImage", job.output / "vmlinuz")
     return job.output / "vmlinuz"
 

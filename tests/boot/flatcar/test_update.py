@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine import UPDATES, Before, offer, slot
+from machine import UPDATES, Before, offer, published, slot
 from testinfra.host import Host
 
 from distrobuild.boot.facts import Facts
@@ -106,9 +106,10 @@ def test_power_may_be_cut_at_any_point_of_an_update(offered: None, guest: Guest,
 
 
 @pytest.fixture(scope="module")
-def installed(offered: None, host: Host) -> None:
-    """The version after the one that runs stands in the other slot."""
-    host.check_output("update-image")
+def installed(offered: None, guest: Guest, host: Host, updates: list[Path]) -> None:
+    """The version after the one that runs stands in the other slot; it came from the web."""
+    with published(guest, updates[1]) as address:
+        host.check_output(f"update-image {address}")
 
 
 @pytest.fixture(params=[FAILED, PANIC, FLIPPED_BYTE])
