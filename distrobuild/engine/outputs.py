@@ -111,7 +111,8 @@ def _replacing(folder: Path) -> Iterator[Path]:
 def _further_images(plan: Plan) -> list[Node]:
     """What was asked for beside the image: other formats of it, and images that start in another way."""
     asked = [image if isinstance(image := goal.inputs.get("image"), Node) else goal for goal in plan.goals]
-    return [node for node in asked if node.stage.kind in FURTHER_IMAGES]
+    # Several boots may have the same image.
+    return list({node.name: node for node in asked if node.stage.kind in FURTHER_IMAGES}.values())
 
 
 def _place(entry: Entry, target: Path, pattern: str) -> dict[Path, str]:

@@ -101,8 +101,12 @@ def test_power_may_be_cut_at_any_point_of_an_update(offered: None, guest: Guest,
         host.check_output("systemd-run --unit=update update-image")
         time.sleep(whole * (point + 0.5) / POWER_CUTS)
         guest.cut_power()
-        assert version(host) == f"{facts.version}.1"
+        assert version(host) in {f"{facts.version}.1", f"{facts.version}.2"}
         assert host.file("/etc/kept").content_string == "kept\n"
+        if version(host) == f"{facts.version}.2":  # the update was faster than before
+            host.check_output(f"rm /boot/EFI/Linux/{facts.name}_{facts.version}.2*.efi")
+            guest.reboot()
+    assert version(host) == f"{facts.version}.1"
 
 
 @pytest.fixture(scope="module")

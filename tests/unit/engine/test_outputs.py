@@ -11,8 +11,21 @@ from typing import Any
 from distrobuild.engine.engine import Engine
 from distrobuild.engine.outputs import publish
 from distrobuild.manifest.models import Manifest
+from distrobuild.plan.graph import Node
 from distrobuild.plan.selection import Selection, select
-from tests.unit.engine.small_stages import plan, write
+from tests.unit.engine.small_stages import WriteOptions, WriteStage, plan, write
+
+
+class IsoStage(WriteStage):
+    """A further image."""
+
+    kind = "memory-iso"
+
+
+class BootedStage(WriteStage):
+    """Reads an image, as a boot does."""
+
+    inputs = {"image": "an image"}
 
 
 def selection(root: Path, source: Any = "none") -> Selection:
@@ -62,3 +75,13 @@ def test_an_image_stands_at_the_top(tmp_path: Path, engine: Engine) -> None:
     assert result.image.parent == tmp_path / "out"
     assert result.image.is_file()
     assert json.loads((tmp_path / "out/build.json").read_text())["base"] == "debian:trixie"
+
+
+def test_an_image_that_is_booted_twice_is_handed_out_once(tmp_path: Path, engine: Engine) -> None:
+    iso = Node("iso", IsoStage(WriteOptions(text="iso")), {})
+    boots = [Node(f"boot/{name}", BootedStage(WriteOptions(text=name)), {"image": iso}) for name in ("bios", "uefi")]
+    made = plan(*boots)
+    result = publish(selection(tmp_path), made, engine.build(made), tmp_path / "out")
+    assert tmp_path / "out/text" in result.files
+    assert (tmp_path / "out/text").read_text() == "iso"
+    assert (tmp_path / "out/boot/uefi/text").read_text() == "isouefi"
