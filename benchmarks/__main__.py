@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from benchmarks.boots import boots
 from benchmarks.cold import BARS, cold
 from benchmarks.flatcar import flatcar
 from benchmarks.images import images, overlay
@@ -38,26 +39,40 @@ def memory() -> Ratio:
     return Ratio("memory", peak_mebibytes(BUILD), 200.0, "the bar", "MiB", "200 MiB")
 
 
+QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
+    "unchanged": lambda _folder: [unchanged()],
+    "memory": lambda _folder: [memory()],
+    "overlay": lambda folder: [overlay(folder)],
+    "boot": lambda folder: [boots(folder)],
+    "flatcar": flatcar,
+}
+SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
+    "images": lambda folder: [images(folder)],
+    "kernel": kernel,
+}
+"""All of them measure with the user's own store; these take half an hour together."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = {**QUICK, **SLOW}
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; default: those of minutes")
     parser.add_argument("--all", action="store_true", help="also the kernel and live-build, half an hour")
     parser.add_argument("--cold", nargs="+", choices=sorted(BARS), help="only builds of these flavours from nothing")
     arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(names):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    chosen = arguments.names or (names if arguments.all else QUICK)
     with tempfile.TemporaryDirectory(prefix="distrobuild-benchmark-", dir="/var/tmp") as name:
         folder = Path(name)
-        for ratio in cold(arguments.cold, folder) if arguments.cold else warm(folder, everything=arguments.all):
+        for ratio in cold(arguments.cold, folder) if arguments.cold else warm(chosen, folder):
             print(ratio, flush=True)
 
 
-def warm(folder: Path, *, everything: bool) -> Iterator[Ratio]:
+def warm(names: Iterable[str], folder: Path) -> Iterator[Ratio]:
     """What is measured with the user's own store."""
-    yield unchanged()
-    yield memory()
-    yield overlay(folder)
-    yield from flatcar(folder)
-    if everything:
-        yield images(folder)
-        yield from kernel(folder)
+    for name in names:
+        yield from {**QUICK, **SLOW}[name](folder)
 
 
 main()
