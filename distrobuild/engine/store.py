@@ -172,8 +172,10 @@ class Store:
         """Note what a stage of a project was last built from."""
         path = self.root / "history" / project / f"{keyed.node.name.replace('/', '-')}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Without indentation json is written by C: a build that has nothing to do spends its time here.
+        text = json.dumps({"key": keyed.key, "record": keyed.record, "meta": asdict(meta)}, sort_keys=True)
         scratch = path.with_suffix(f".{os.getpid()}")
-        _write_json(scratch, {"key": keyed.key, "record": keyed.record, "meta": asdict(meta)})
+        scratch.write_text(text, encoding="utf-8")
         scratch.replace(path)
 
     def recall(self, project: str, stage: str) -> dict[str, Any] | None:

@@ -154,9 +154,13 @@ def _import_statements(text: str) -> Iterator[ast.stmt]:
 
     A line of a docstring that reads like an import counts as well: one module too many never makes a key lie.
     """
-    for match in IMPORT.finditer(text):
-        with contextlib.suppress(SyntaxError):  # prose that begins like an import
-            yield from ast.parse(match[0].strip()).body
+    statements = [match[0].strip() for match in IMPORT.finditer(text)]
+    try:
+        yield from ast.parse("\n".join(statements)).body
+    except SyntaxError:  # prose that begins like an import
+        for statement in statements:
+            with contextlib.suppress(SyntaxError):
+                yield from ast.parse(statement).body
 
 
 @functools.cache
