@@ -30,6 +30,7 @@ $(STAMP): pyproject.toml requirements.lock | programs
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/pip install --quiet --no-deps --editable .
+	$(VENV)/bin/python -m compileall -q distrobuild  # pip compiles what it installs, and an editable project not at all
 	@touch $@
 
 format:

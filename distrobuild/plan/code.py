@@ -8,7 +8,7 @@ import functools
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import distrobuild
@@ -40,11 +40,12 @@ class CodeChanged(DistrobuildError):
     """Files of distrobuild changed since this process loaded them: what ran is not what the key says."""
 
 
-def code_digests(stage: type[Stage]) -> dict[str, str]:  # type: ignore[type-arg]
+@functools.cache
+def code_digests(stage: type[Stage]) -> Mapping[str, str]:  # type: ignore[type-arg]
     """Module (or template, or third-party distribution) to digest (or version) of all that `stage.run` may execute."""
     modules, digests = _code(stage)
     for module, path in modules.items():
-        digests[module] = file_digest(path)
+        digests[module] = _digest(path)
         digests.update(_data(module, path))
         digests.update(_templates(path))
     return dict(sorted(digests.items()))
@@ -93,6 +94,12 @@ def _code(stage: type[Stage]) -> tuple[dict[str, Path], dict[str, str]]:  # type
 
 
 @functools.cache
+def _digest(path: Path) -> str:
+    """Of a file as this process loaded it, or as good as: `require_unchanged` sees to that."""
+    return file_digest(path)
+
+
+@functools.cache
 def _path(module: str) -> Path | None:
     """The file of a module; None for the name of something else, as in `from package.module import name`.
 
@@ -110,7 +117,7 @@ def _path(module: str) -> Path | None:
 def _data(module: str, path: Path) -> dict[str, str]:
     """The files beside a module that are no Python (`probe.S`): it may read them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    return {f"{package}/{each.name}": file_digest(each) for each in _data_files(path)}
+    return {f"{package}/{each.name}": _digest(each) for each in _data_files(path)}
 
 
 def _data_files(path: Path) -> list[Path]:
