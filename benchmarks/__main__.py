@@ -14,6 +14,7 @@ from benchmarks.flatcar import flatcar
 from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
 from benchmarks.measure import Ratio, peak_mebibytes, seconds
+from benchmarks.sched_ml import sched_ml
 from tests import mlos
 
 DISTROBUILD = Path(sys.executable).with_name("distrobuild")
@@ -45,6 +46,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "overlay": lambda folder: [overlay(folder)],
     "boot": lambda folder: [boots(folder)],
     "flatcar": flatcar,
+    "sched_ml": sched_ml,
 }
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],

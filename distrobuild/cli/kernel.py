@@ -1,7 +1,9 @@
-"""`distrobuild kernel`: work on a kernel's patches."""
+"""`distrobuild kernel`: work on a kernel's patches, and prove what they do."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 import click
@@ -10,19 +12,25 @@ from rich.markup import escape
 from rich.table import Table
 
 from distrobuild.cli.session import Session, console, project_options
+from distrobuild.cli.view import TerminalView
 from distrobuild.engine.events import Stream
 from distrobuild.engine.kernel_refresh import Report, refresh_series, write_series
 from distrobuild.errors import DistrobuildError
+from distrobuild.formats.ktap import Outcome
 from distrobuild.formats.patch_refresh import Fit
+from distrobuild.plan.early import check_sources
 from distrobuild.plan.graph import Plan, Tree
+from distrobuild.plan.kernel_tests import plan_kernel_tests
+from distrobuild.stages.kernel_test import RESULT
 
 COLOURS = {Fit.CLEAN: "green", Fit.OFFSET: "cyan", Fit.FUZZ: "yellow", Fit.UPSTREAM: "blue", Fit.CONFLICT: "red"}
+OUTCOMES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.SKIPPED: "yellow"}
 PATH = click.Path(exists=True, path_type=Path)
 
 
 @click.group(name="kernel")
 def command() -> None:
-    """Work on a kernel's patches."""
+    """Work on a kernel's patches, and prove what they do."""
 
 
 @command.command()
@@ -47,29 +55,70 @@ def refresh(session: Session, kernel: str | None, source: Path | None, write: bo
         raise click.exceptions.Exit(1)
 
 
+@command.command()
+@click.argument("kernel", required=False)
+@click.option("--only", multiple=True, metavar="NAME", help="Only this test of the manifest; may be repeated.")
+@project_options
+def test(session: Session, kernel: str | None, only: tuple[str, ...]) -> None:
+    """Boot KERNEL (default: the only one) by itself for each of its tests, and say what they found.
+
+    Results come from the store while kernel and test are unchanged. Exits with 1 if a test fails.
+    """
+    screen = console()
+    selection = session.select(_target(session, _named(kernel, list(session.loaded.manifest.kernels))))
+    with contextlib.ExitStack() as stack:
+        emit = Stream(stack.enter_context(TerminalView(screen)))
+        check_sources(selection)
+        plan = plan_kernel_tests(selection, session.lock(selection, emit), only)
+        entries = session.engine(selection, emit).build(plan)
+    for goal in plan.goals:
+        _print_results(screen, goal.name.removeprefix("kernel_test/"), entries[goal.name].output / RESULT)
+
+
+def _named(kernel: str | None, there: list[str], what: str = "kernel") -> str:
+    """The kernel of that name; without a name the only one."""
+    if kernel is None and len(there) == 1:
+        return there[0]
+    if kernel in there:
+        return kernel
+    said = f"there is no {what} `{kernel}`" if kernel else f"there is more or less than one {what}: which one?"
+    raise DistrobuildError(said, hint=f"there is: {', '.join(there) or 'none'}")
+
+
+def _target(session: Session, kernel: str) -> str:
+    """A target that boots this kernel: it says on which base, and has a lock."""
+    targets = session.loaded.manifest.targets
+    target = next((name for name, each in targets.items() if each.kernel == kernel and each.base), None)
+    if target is None:
+        raise DistrobuildError(f"no target boots the kernel `{kernel}`", hint="give one `kernel: ...`")
+    return target
+
+
+def _print_results(console: Console, name: str, path: Path) -> None:
+    record = json.loads(path.read_text("utf-8"))
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
+    for result in record["tests"]:
+        colour = OUTCOMES[Outcome(result["outcome"])]
+        table.add_row(f"[{colour}]{result['outcome']}[/]", escape(result["name"]), escape(result["note"]))
+    console.print(f"[bold]{name}[/] ({record['accelerator']})", highlight=False)
+    console.print(table, highlight=False)
+
+
 def _series(session: Session, kernel: str | None) -> tuple[str, str]:
     """Name and patch folder of the kernel that is meant."""
     kernels = {name: each.patches for name, each in session.loaded.manifest.kernels.items() if each.patches}
-    if kernel is None and len(kernels) == 1:
-        kernel = next(iter(kernels))
-    if kernel is None or kernel not in kernels:
-        what = f"no kernel `{kernel}` has patches" if kernel else "several kernels have patches: which one?"
-        raise DistrobuildError(what, hint=f"kernels with patches: {', '.join(kernels) or 'none'}")
-    return kernel, kernels[kernel]
+    name = _named(kernel, list(kernels), "kernel with patches")
+    return name, kernels[name]
 
 
 def _locked_source(session: Session, kernel: str) -> Path:
     """The kernel's source, fetched where the store lacks it."""
-    targets = session.loaded.manifest.targets
-    target = next((name for name, each in targets.items() if each.kernel == kernel and each.base), None)
-    if target is None:
-        raise DistrobuildError(f"no target boots the kernel `{kernel}`", hint="name its source by `--source`")
-    selection = session.select(target)
+    selection = session.select(_target(session, kernel))
     whole = session.plan(selection, Stream())
     bound = whole.find("kernel").inputs["source"]
     if isinstance(bound, Tree):
         return bound.path
-    plan = Plan(target, (bound,), whole.epoch, whole.architecture)
+    plan = Plan(selection.name, (bound,), whole.epoch, whole.architecture)
     return session.engine(selection, Stream()).build(plan)[bound.name].output
 
 

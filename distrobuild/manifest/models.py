@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from distrobuild.manifest.flatcar_sources import form_by_key
+from distrobuild.manifest.kernel_tests import KernelTest
 from distrobuild.manifest.targets import Target
 from distrobuild.manifest.values import (
     ARCHIVE_ADDRESS,
@@ -110,6 +111,8 @@ class Kernel(Model):
         default_factory=lambda: {DEFAULT_FLAVOUR: KernelFlavour()}, json_schema_extra={"default": {DEFAULT_FLAVOUR: {}}}
     )
     """Flavours by name; a target picks one."""
+    tests: dict[Name, KernelTest] = Field(default_factory=dict)
+    """What `distrobuild kernel test` boots the bare kernel for, by name."""
 
 
 class Signing(Model):

@@ -41,6 +41,7 @@ class Parts:
         self.manifest = selection.manifest
         self.maintainer = self.manifest.contact
         self._debs: dict[str, Node] = {}
+        self._kernels: dict[str, Node] = {}
 
     @cached_property
     def tools(self) -> Node:
@@ -50,13 +51,24 @@ class Parts:
         )
         return Node("tools", ToolsStage(options), {"debs": self.fetch("tools", TOOLS)})
 
-    @cached_property
+    @property
     def kernel(self) -> Node:
-        name, chosen, flavour = self.selection.target.kernel, self.selection.kernel, self.selection.kernel_flavour
+        """The kernel of the image."""
+        return self.kernel_in(self.selection.flavour)
+
+    def kernel_in(self, flavour: str) -> Node:
+        """The target's kernel in one of its flavours; the same node whoever asks."""
+        if flavour not in self._kernels:
+            name = "kernel" if flavour == self.selection.flavour else f"kernel/{flavour}"
+            self._kernels[flavour] = self._kernel(name, flavour)
+        return self._kernels[flavour]
+
+    def _kernel(self, node: str, flavour_name: str) -> Node:
+        name, chosen = self.selection.target.kernel, self.selection.kernel
         # Whoever asks makes a system.
         assert name is not None
         assert chosen is not None
-        assert flavour is not None
+        flavour = chosen.flavours[flavour_name]
         fragments = (*chosen.config, *flavour.config)
         inputs: dict[str, Input] = {"source": self.kernel_source}
         inputs |= {fragment_input(path): self.tree(path) for path in fragments}
@@ -66,13 +78,14 @@ class Parts:
             name=name,
             distribution=self.manifest.name,
             version=self.manifest.version,
-            flavour=self.selection.flavour,
+            flavour=flavour_name,
             maintainer=self.maintainer,
             base_config=flavour.base_config,
             config=fragments,
             patches=chosen.patches,
+            selftests=tuple(sorted({test.selftest for test in chosen.tests.values() if test.selftest})),
         )
-        return Node("kernel", KernelStage(options), inputs, self.tools)
+        return Node(node, KernelStage(options), inputs, self.tools)
 
     @cached_property
     def kernel_source(self) -> Input:

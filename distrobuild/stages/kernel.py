@@ -18,7 +18,7 @@ from distrobuild.errors import InvalidInput, Problem
 from distrobuild.formats import kconfig
 from distrobuild.formats.kconfig import Setting
 from distrobuild.formats.patch_series import Series, read_series
-from distrobuild.stages import kernel_config, kernel_package, kernel_source
+from distrobuild.stages import kernel_config, kernel_package, kernel_selftests, kernel_source
 from distrobuild.stages.kernel_make import TREE, Make, kernel_identity
 from distrobuild.stages.stage import Job, Options, Stage
 
@@ -42,6 +42,8 @@ class KernelOptions(Options):
     """Fragments in order, later wins, as messages call them; `fragment_input` names the input that holds each."""
     patches: str | None = None
     """The series' folder as messages call it; None: no patches, and no input `patches`."""
+    selftests: tuple[str, ...] = ()
+    """Folders of `tools/testing/selftests` whose programs are compiled, too."""
     ccache: bool = True
     """Keep compiled objects across builds."""
 
@@ -66,6 +68,7 @@ class KernelStage(Stage[KernelOptions]):
         "requested": "what the fragments asked for and got, as a fragment",
         "release": "the kernel's release, as `uname -r` prints it",
         "applied": "identity of the patch set, then its patches in order; empty without patches",
+        "selftests": "a folder with the programs of each selftest that the options name",
     }
 
     def run(self, job: Job) -> None:
@@ -89,6 +92,7 @@ class KernelStage(Stage[KernelOptions]):
         (job.output / "requested").write_text("".join(f"{setting}\n" for setting in requested), "utf-8")
         names = [series.identity, *(patch.path.name for patch in series.patches)] if series else []
         (job.output / "applied").write_text("".join(f"{name}\n" for name in names), "utf-8")
+        kernel_selftests.compile_selftests(make, job, self.options.selftests)
 
     def _read_inputs(self, job: Job) -> tuple[Series | None, list[tuple[Setting, ...]]]:
         """The series and the fragments; every mistake in all of them is reported at once."""

@@ -16,6 +16,7 @@ SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
 TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
 IGNITION = "targets.*.ignition"
+PROGRAM = "kernels.*.tests.*.program"
 EXTENSIONS = ("targets.*.sysext", "targets.*.kernel_modules")
 CERTIFICATES = tuple(f"{extension}.signing.certificate" for extension in EXTENSIONS)
 SECRET_KEYS = (
@@ -27,6 +28,7 @@ PROJECT_PATHS = (
     "kernels.*.patches",
     "targets.*.overlay",
     IGNITION,
+    PROGRAM,
     *CERTIFICATES,
     *SIGNATURE_FILES,
     *FRAGMENTS,
@@ -51,7 +53,7 @@ def folders_and_files_exist(project: Project) -> Iterator[Problem]:
     for value in project.texts("kernels.*.patches", "targets.*.overlay", *TEST_FOLDERS):
         if not _leads_out(value):
             yield from project.absent(value, "folder", Path.is_dir)
-    for value in project.texts(IGNITION, *CERTIFICATES, *SIGNATURE_FILES, *FRAGMENTS):
+    for value in project.texts(IGNITION, PROGRAM, *CERTIFICATES, *SIGNATURE_FILES, *FRAGMENTS):
         if not _leads_out(value):
             yield from project.absent(value, "file", Path.is_file)
 

@@ -9,7 +9,7 @@ import pytest
 
 from distrobuild.errors import InvalidInput
 from distrobuild.manifest import semantics
-from distrobuild.manifest.checks import files, packages, sources, targets
+from distrobuild.manifest.checks import files, kernel_tests, packages, sources, targets
 from distrobuild.manifest.loader import load
 from distrobuild.manifest.models import FolderSource
 
@@ -27,6 +27,15 @@ BAD_LINES = {
     "flavour that is only the default": (8, "    flavours: {vm: {}}",
         "12:13: `targets.box.flavour`: kernel `acme-6.12` has no flavour `server`", "the flavours there are: `vm`"),
     "flavour of a kernel without any": (8, "\n", None, None),
+    "flavour of a kernel's test": (8, "    tests: {a: {flavour: vmm}}",
+        "8:26: `kernels.acme-6.12.tests.a.flavour`: kernel `acme-6.12` has no flavour `vmm`",
+        "the flavours there are: `server`"),
+    "program of a kernel's test": (8, "    tests: {a: {program: kernel/a.c}}",
+        "8:26: `kernels.acme-6.12.tests.a.program`: there is no file `kernel/a.c`", None),
+    "selftest beside a program": (8, "    tests: {a: {program: base.config, selftest: a_b}}",
+        "8:49: `kernels.acme-6.12.tests.a.selftest`: there is a `program` beside it", "make two tests of it"),
+    "counted time of two processors": (8, "    tests: {a: {counted: true, cpus: 2}}",
+        "8:38: time that is counted in instructions takes one processor", "leave `cpus` out, or `counted`"),
     "flavour of contents": (14, "    tests: {path: checks}\n    flavours: {vmm: {}}",
         "15:16: `targets.box.flavours`: kernel `acme-6.12` has no flavour `vmm`", "did you mean `vm`?"),
     "patches": (6, "    patches: patch", "6:14: `kernels.acme-6.12.patches`: there is no folder `patch`",
@@ -204,7 +213,7 @@ def test_a_kernel_folder_may_stand_outside_the_project(
 def test_every_check_is_registered() -> None:
     takes_a_project = {
         name
-        for module in (files, packages, sources, targets)
+        for module in (files, kernel_tests, packages, sources, targets)
         for name, value in vars(module).items()
         if getattr(value, "__annotations__", {}) == {"project": "Project", "return": "Iterator[Problem]"}
     }

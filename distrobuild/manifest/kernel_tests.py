@@ -1,0 +1,33 @@
+"""What a kernel must pass by itself, before anything is made around it: `kernels.*.tests`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from distrobuild.manifest.values import Model, Name, ProjectPath
+
+
+class KernelTest(Model):
+    """One boot of the bare kernel with one program, which says by KTAP what it found.
+
+    Without a program or selftest the kernel's own tests speak, those of KUnit in its configuration.
+    """
+
+    flavour: Name | None = None
+    """Flavour of the kernel; default: the one that is asked for."""
+    program: ProjectPath | None = None
+    """C source of the program, compiled statically with threads and run as root."""
+    selftest: ProjectPath | None = None
+    """Instead: folder of the kernel's `tools/testing/selftests` whose programs run one after the other."""
+    arguments: tuple[str, ...] = ()
+    """What the program is called with."""
+    parameters: tuple[str, ...] = ()
+    """Kernel parameters, such as `preempt=full`."""
+    cpus: int = Field(default=1, ge=1, le=64)
+    """Processors of the guest."""
+    counted: bool = False
+    """Guest time passes with the instructions that are executed, so that measurements repeat; takes one processor."""
+    memory_mib: int = Field(default=1024, ge=64)
+    """Memory of the guest in MiB."""
+    timeout_seconds: float = Field(default=600, gt=0)
+    """How long it may take, in seconds of the host."""

@@ -1,0 +1,94 @@
+"""`distrobuild kernel test`: the kernel's own proof, and that it sees what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distrobuild.engine.events import Stream
+from distrobuild.formats.ktap import Outcome
+from distrobuild.plan.kernel_tests import NoKernelTest, plan_kernel_tests
+from distrobuild.stages.kernel_test import RESULT, KernelTestFailed, KernelTestOptions, KernelTestStage
+from distrobuild.stages.stage import Job
+from tests import mlos
+from tests.jobs import job_in
+
+HEAD = "#include <stdio.h>\n#include <unistd.h>\n#include <fcntl.h>\nint main(int argc, char **argv)\n{\n"
+OK = 'puts("KTAP version 1\\n1..1\\nok 1 it runs # as process");'
+
+
+@pytest.fixture(scope="session")
+def results() -> dict[str, dict[str, tuple[Outcome, str]]]:
+    """Every test of the manifest's kernel: name of each of its tests, its outcome and note."""
+    selection = mlos.selection()
+    plan = plan_kernel_tests(selection, mlos.session().lock(selection, Stream()))
+    entries = mlos.session().engine(selection, Stream(mlos.say)).build(plan)
+    found = {}
+    for goal in plan.goals:
+        record = json.loads((entries[goal.name].output / RESULT).read_text("utf-8"))
+        tests = {each["name"]: (Outcome(each["outcome"]), each["note"]) for each in record["tests"]}
+        found[goal.name.removeprefix("kernel_test/")] = tests
+    return found
+
+
+def test_the_scheduling_class_keeps_its_bars(results: dict[str, dict[str, tuple[Outcome, str]]]) -> None:
+    assert {outcome for outcome, _ in results["gate"].values()} == {Outcome.PASSED}
+    assert len(results["gate"]) == 8
+
+
+@pytest.mark.parametrize(("run", "least"), [("selftests", 17), ("kunit", 26), ("stress", 4), ("fuzz", 2)])
+def test_nothing_else_fails(results: dict[str, dict[str, tuple[Outcome, str]]], run: str, least: int) -> None:
+    passed = [name for name, (outcome, _) in results[run].items() if outcome is Outcome.PASSED]
+    assert len(passed) >= least
+
+
+@pytest.fixture
+def boot(tmp_path: Path) -> Callable[..., Job]:
+    """Boot the kernel of the vm flavour with a program of this body."""
+
+    def run(body: str, **options: object) -> Job:
+        source = tmp_path / "program.c"
+        source.write_text(f"{HEAD}{body}\n(void)argc, (void)argv; return 0;\n}}\n", "utf-8")
+        inputs = {"kernel": mlos.build("kernel")["kernel"].output, "program": source}
+        job = job_in(tmp_path / "job", mlos.build("tools")["tools"].output, inputs)
+        KernelTestStage(KernelTestOptions(**options)).run(job)
+        return job
+
+    return run
+
+
+def test_a_program_gets_its_arguments_and_is_recorded(boot: Callable[..., Job]) -> None:
+    job = boot(
+        'printf("1..1\\n%s 1 first word # %d words\\n", argc == 3 ? argv[1] : "not ok", argc);', arguments=("ok", "x")
+    )
+    (test,) = json.loads((job.output / RESULT).read_text("utf-8"))["tests"]
+    assert test == {"name": "first word", "outcome": "passed", "note": "3 words"}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('puts("1..1\\nnot ok 1 sums # 2 + 2 is 5");', r"1 of 1 tests failed: sums \(2 \+ 2 is 5\)"),
+        ('puts("1..2\\nok 1 first"); fflush(stdout); *(volatile int *)0 = 1;', "1 of 2 tests have a result"),
+        ('puts("1..1\\nok 1 first"); fflush(stdout); _exit(3);', "the program program ended with status 3"),
+        ('puts("hello");', "no test said anything"),
+        (f'{OK} fflush(stdout); write(open("/proc/sysrq-trigger", O_WRONLY), "c", 1);', "kernel panic|kernel oops"),
+    ],
+)
+def test_what_goes_wrong_is_said(boot: Callable[..., Job], body: str, reason: str) -> None:
+    with pytest.raises(KernelTestFailed, match=reason):
+        boot(body)
+
+
+def test_a_guest_that_does_not_end_is_ended(boot: Callable[..., Job]) -> None:
+    with pytest.raises(KernelTestFailed, match="did not come to its end in 20 s"):
+        boot(f"{OK} fflush(stdout); for (;;) pause();", timeout_seconds=20)
+
+
+def test_an_unknown_test_is_refused_by_name() -> None:
+    with pytest.raises(NoKernelTest, match="has no test `gat`") as error:
+        plan_kernel_tests(mlos.selection(), mlos.session().lock(mlos.selection(), Stream()), ["gat"])
+    assert error.value.hint == "did you mean `gate`?"
