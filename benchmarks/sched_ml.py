@@ -18,9 +18,9 @@ ROW = "# | "
 def sched_ml(folder: Path) -> Iterator[Ratio]:
     """The table of docs/kernel.md, printed as it is, and SCHED_ML's figures as ratios."""
     inputs = {"kernel": mlos.build("kernel")["kernel"].output, "program": PROGRAM}
-    lines: list[str] = []
-    job = job_in(folder / "sched_ml", mlos.build("tools")["tools"].output, inputs, log=lines.append)
+    job = job_in(folder / "sched_ml", mlos.build("tools")["tools"].output, inputs, log=lambda _line: None)
     KernelTestStage(KernelTestOptions(arguments=("table",), counted=True)).run(job)
+    lines = (job.output / "console.log").read_text("utf-8").splitlines()
     rows = [line.partition(ROW)[2].strip(" |").split(" | ") for line in lines if ROW in line]
     print("".join(f"| {' | '.join(row)} |\n" for row in rows))
     figures = {name: [float(figure) for figure in row] for name, *row in rows[1:]}

@@ -403,7 +403,7 @@ static void print_table(void)
 	static const struct workload alone = {.hogs = 1};
 	double solo = measure(&alone, OTHER).share;
 
-	puts("# | | A p99, ms | B p99, ms | C others, % | C longest gap, ms | D p99, ms |");
+	puts("# | policy | A p99, ms | B p99, ms | C others, % | C longest gap, ms | D p99, ms |");
 	print_row("SCHED_OTHER", OTHER, solo);
 	print_row("nice -20", NICE, solo);
 	if (set_feature("HRTICK")) {
