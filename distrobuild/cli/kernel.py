@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import click
@@ -18,9 +19,9 @@ from distrobuild.engine.kernel_refresh import Report, refresh_series, write_seri
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats.ktap import Outcome
 from distrobuild.formats.patch_refresh import Fit
+from distrobuild.plan.bare_kernel import plan_kernel, plan_kernel_tests
 from distrobuild.plan.early import check_sources
 from distrobuild.plan.graph import Plan, Tree
-from distrobuild.plan.kernel_tests import plan_kernel_tests
 from distrobuild.stages.kernel_test import RESULT
 
 COLOURS = {Fit.CLEAN: "green", Fit.OFFSET: "cyan", Fit.FUZZ: "yellow", Fit.UPSTREAM: "blue", Fit.CONFLICT: "red"}
@@ -53,6 +54,28 @@ def refresh(session: Session, kernel: str | None, source: Path | None, write: bo
             screen.print(f"wrote {path}", soft_wrap=True)
     if report.conflicts:
         raise click.exceptions.Exit(1)
+
+
+@command.command()
+@click.argument("kernel", required=False)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("out/kernel"), show_default=True, help="Folder."
+)
+@project_options
+def build(session: Session, kernel: str | None, output: Path) -> None:
+    """Build KERNEL (default: the only one) by itself: its packages and its configuration."""
+    screen = console()
+    selection = session.select(_target(session, _named(kernel, list(session.loaded.manifest.kernels))))
+    with contextlib.ExitStack() as stack:
+        emit = Stream(stack.enter_context(TerminalView(screen)))
+        check_sources(selection)
+        plan = plan_kernel(selection, session.lock(selection, emit))
+        (goal,) = plan.goals
+        made = session.engine(selection, emit).build(plan)[goal.name].output
+    output.mkdir(parents=True, exist_ok=True)
+    for path in (*sorted((made / "debs").iterdir()), made / "config"):
+        shutil.copyfile(path, output / path.name)
+        screen.print(f"[bold green]built[/] {output / path.name}", highlight=False, soft_wrap=True)
 
 
 @command.command()

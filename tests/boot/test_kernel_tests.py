@@ -10,7 +10,7 @@ import pytest
 
 from distrobuild.engine.events import Stream
 from distrobuild.formats.ktap import Outcome
-from distrobuild.plan.kernel_tests import NoKernelTest, plan_kernel_tests
+from distrobuild.plan.bare_kernel import NoKernelTest, plan_kernel_tests
 from distrobuild.stages.kernel_test import RESULT, KernelTestFailed, KernelTestOptions, KernelTestStage
 from distrobuild.stages.stage import Job
 from tests import mlos

@@ -1,4 +1,4 @@
-"""The tests of a kernel as a plan: each boots the bare kernel of its flavour."""
+"""A kernel by itself as a plan: its packages, or its tests, each of which boots the bare kernel of a flavour."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ class NoKernelTest(DistrobuildError):
     """The kernel has no such test, or none at all."""
 
     exit_code = 2
+
+
+def plan_kernel(selection: Selection, lock: Lock) -> Plan:
+    """The plan of the selection's kernel."""
+    return Plan(selection.name, (Parts(selection, lock).kernel,), selection.manifest.epoch, selection.architecture)
 
 
 def plan_kernel_tests(selection: Selection, lock: Lock, names: Iterable[str] = ()) -> Plan:
