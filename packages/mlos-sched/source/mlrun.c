@@ -157,7 +157,7 @@ static int refusal(int error, const struct request *request)
 				"from 100us to 100ms\n");
 		return EX_USAGE;
 	case ENOTSUP:
-		fprintf(stderr, "mlrun: there is no control group of process %d below /sys/fs/cgroup\n",
+		fprintf(stderr, "mlrun: process %d has no control group of its own below /sys/fs/cgroup\n",
 			(int)request->process);
 		return EX_SOFTWARE;
 	default:

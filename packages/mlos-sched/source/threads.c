@@ -79,7 +79,9 @@ static int group_folder(pid_t process, char folder[PATH_MAX])
 	while (getline(&line, &size, file) > 0)
 		if (strncmp(line, "0::", 3) == 0) {
 			line[strcspn(line, "\n")] = '\0';
-			found = snprintf(folder, PATH_MAX, "/sys/fs/cgroup%s", line + 3) < PATH_MAX ? 0 : -1;
+			/* The root group is no service, but all that has no group of its own, the kernel's threads too. */
+			if (strcmp(line, "0::/") != 0)
+				found = snprintf(folder, PATH_MAX, "/sys/fs/cgroup%s", line + 3) < PATH_MAX ? 0 : -1;
 		}
 	free(line);
 	fclose(file);

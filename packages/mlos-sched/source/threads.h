@@ -16,7 +16,7 @@ struct threads {
 /* Add those threads of `process` that are not among `threads` yet. Returns how many, or -1 with errno set. */
 ssize_t add_threads_of_process(struct threads *threads, pid_t process);
 
-/* The same for every process of the control group that `process` is in; ENOTSUP if that cannot be read. */
+/* The same for every process of the control group that `process` is in; ENOTSUP if it has none of its own. */
 ssize_t add_threads_of_group(struct threads *threads, pid_t process);
 
 void free_threads(struct threads *threads);

@@ -5,6 +5,8 @@
 
 #include "mlos/sched.h"
 
+#define RESET_ON_FORK 0x01 /* SCHED_FLAG_RESET_ON_FORK */
+
 /* What the scheduler makes of a phase: is an interruption dear, and do others wait for this thread? */
 static const struct {
 	bool dear;
@@ -44,11 +46,13 @@ static void book(void)
 /* One level up while others wait, with that level's latency target; else as it was. */
 static int set_level(bool awaited)
 {
-	const struct mlos_sched_attr *base = &thread.base;
+	struct mlos_sched_attr attr = thread.base;
 
-	if (awaited && base->level < MLOS_SCHED_LEVELS)
-		return mlos_sched_set(0, (int)base->level + 1, 0, base->slice_ns);
-	return mlos_sched_set(0, (int)base->level, base->latency_ns, base->slice_ns);
+	if (awaited && attr.level < MLOS_SCHED_LEVELS) {
+		attr.level++;
+		attr.latency_ns = 0;
+	}
+	return (int)syscall(SYS_sched_setattr, 0, &attr, 0u);
 }
 
 bool mlos_training_begin(uint32_t model)
@@ -63,7 +67,9 @@ bool mlos_training_begin(uint32_t model)
 		return false;
 	thread.base = thread.before;
 	if (thread.base.policy != SCHED_ML)
-		thread.base = (struct mlos_sched_attr){.level = MLOS_SCHED_BACKGROUND};
+		thread.base = (struct mlos_sched_attr){.level = MLOS_SCHED_BACKGROUND, .policy = SCHED_ML};
+	thread.base.size = sizeof(thread.base);
+	thread.base.flags = thread.before.flags & RESET_ON_FORK; /* taking it back is a privilege */
 	thread.dear = thread.awaited = false;
 	thread.scheduled = set_level(false) == 0;
 	if (thread.scheduled)
@@ -105,5 +111,8 @@ void mlos_training_end(void)
 	mlos_sched_phase(false);
 	mlos_sched_context(0);
 	thread.before.size = sizeof(thread.before);
+	thread.before.flags &= RESET_ON_FORK;
+	if (thread.before.policy != SCHED_ML)
+		thread.before.slice_ns = 0; /* of an ordinary thread it is what the system gives, unless it was chosen */
 	syscall(SYS_sched_setattr, 0, &thread.before, 0u);
 }
