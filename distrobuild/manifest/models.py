@@ -96,6 +96,8 @@ class KernelFlavour(Model):
     """The make target that the configuration starts from."""
     config: tuple[ProjectPath, ...] = ()
     """Fragments applied in order after the kernel's own ones; later wins. Every symbol asked for must survive."""
+    common: bool = True
+    """Begin with the fragments of the kernel; `false` for a flavour that stands alone, such as one for tests only."""
 
 
 class Kernel(Model):
@@ -113,6 +115,10 @@ class Kernel(Model):
     """Flavours by name; a target picks one."""
     tests: dict[Name, KernelTest] = Field(default_factory=dict)
     """What `distrobuild kernel test` boots the bare kernel for, by name."""
+
+    def fragments(self, flavour: KernelFlavour) -> tuple[str, ...]:
+        """Those of a flavour, in order."""
+        return (*self.config, *flavour.config) if flavour.common else flavour.config
 
 
 class Signing(Model):

@@ -18,7 +18,7 @@ def check_sources(selection: Selection) -> None:
     problems: list[Problem] = []
     if kernel.patches is not None:
         problems += check_series(selection.root / kernel.patches, Path(kernel.patches))
-    for fragment in (*kernel.config, *flavour.config):
+    for fragment in kernel.fragments(flavour):
         try:
             read_fragment(selection.root / fragment, Path(fragment))
         except InvalidInput as error:

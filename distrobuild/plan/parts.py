@@ -69,7 +69,7 @@ class Parts:
         assert name is not None
         assert chosen is not None
         flavour = chosen.flavours[flavour_name]
-        fragments = (*chosen.config, *flavour.config)
+        fragments = chosen.fragments(flavour)
         inputs: dict[str, Input] = {"source": self.kernel_source}
         inputs |= {fragment_input(path): self.tree(path) for path in fragments}
         if chosen.patches is not None:

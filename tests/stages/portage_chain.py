@@ -91,7 +91,9 @@ def content(root: Path) -> dict[str, tuple[str, int, str]]:
         if path.is_symlink():
             found[name] = ("link", 0, str(path.readlink()))
         elif path.is_file():
-            found[name] = ("file", stat.S_IMODE(status.st_mode), path.read_bytes().hex())
+            mode = stat.S_IMODE(status.st_mode)
+            # Portage makes every shared library executable, and Debian's policy (10.2) forbids it.
+            found[name] = ("file", mode & ~0o111 if ".so." in path.name else mode, path.read_bytes().hex())
         elif any(each.is_symlink() or each.is_file() for each in path.rglob("*")):
             found[name] = ("folder", stat.S_IMODE(status.st_mode), "")
     empty = [name for name, (kind, *_) in found.items() if kind == "folder" and not _has_files(name, found)]
