@@ -56,7 +56,7 @@ def requested(job: Job, base: str, *texts: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("flavour", sorted(KERNEL.flavours))
 def test_every_symbol_of_a_shipped_flavour_survives(job: Job, flavour: str) -> None:
-    paths = [*KERNEL.config, *KERNEL.flavours[flavour].config]
+    paths = KERNEL.fragments(KERNEL.flavours[flavour])
     config = configure(job, KERNEL.flavours[flavour].base_config, *((PROJECT / path).read_text() for path in paths))
     assert config["MLOS"] == "y"
     assert config["DEVTMPFS"] == "y"
