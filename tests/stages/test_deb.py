@@ -12,10 +12,12 @@ import pytest
 from debian.debfile import DebFile
 
 from distrobuild.errors import InvalidInput
+from distrobuild.manifest.package import load_package
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 from distrobuild.stages.deb import DebOptions, DebStage
 from distrobuild.stages.lint import LintOptions, LintStage
 from distrobuild.stages.stage import Job
+from tests import mlos
 
 PACKAGES = Path(__file__).parents[2] / "packages"
 SAMPLE = """\
@@ -70,7 +72,8 @@ def sample(folder: Path, text: str = "", **files: str) -> Path:
 @pytest.mark.parametrize("name", sorted(folder.name for folder in PACKAGES.iterdir()))
 def test_every_package_of_this_project_is_clean_to_lintian(name: str, make_job: MakeJob) -> None:
     deb = build(make_job({"package": PACKAGES / name}), name)
-    assert deb.name == f"{name}_1.0.0_all.deb"
+    architecture = load_package(PACKAGES / name).architecture
+    assert deb.name == f"{name}_1.0.0_{'all' if architecture == 'all' else mlos.selection().architecture}.deb"
     lint(make_job, deb)
 
 
