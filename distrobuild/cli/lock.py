@@ -6,7 +6,9 @@ import click
 
 from distrobuild.cli.session import Session, console, project_options
 from distrobuild.manifest.lock import read_lock, write_lock
-from distrobuild.plan.locking import make, version_changes
+from distrobuild.plan.bare_kernel import select_kernel
+from distrobuild.plan.locking import Wanted, kernel_sections, make, version_changes, wanted_sections
+from distrobuild.plan.selection import this_architecture
 
 ALL = "*"
 
@@ -25,9 +27,13 @@ def command(session: Session, targets: tuple[str, ...], update: str | None) -> N
     """Resolve everything that TARGETS (default: all) fetch into distro.lock, and say which versions changed."""
     screen = console()
     before = after = read_lock(session.lock_path)
-    for target in targets or tuple(session.loaded.manifest.targets):
+    selections = [session.select(target) for target in targets or session.loaded.manifest.targets]
+    wanted = {name: section for each in selections for name, section in wanted_sections(each).items()}
+    if not targets:
+        wanted |= _of_other_kernels(session)
+    if wanted:
         name = None if update == ALL else update
-        after = make(after, session.select(target), update=name, update_all=update == ALL)
+        after = make(after, wanted, this_architecture(), update=name, update_all=update == ALL)
     write_lock(session.lock_path, after)
     for section in sorted(after.sections):
         changes = [change for change in version_changes(before, after) if change[0] == section]
@@ -40,3 +46,12 @@ def command(session: Session, targets: tuple[str, ...], update: str | None) -> N
             screen.print(f"[yellow]changed[/]   {section}: {len(changes)} of {count} packages", highlight=False)
             for _, package, old, new in changes:
                 screen.print(f"            {package} {old or 'absent'} -> {new or 'absent'}", highlight=False)
+
+
+def _of_other_kernels(session: Session) -> dict[str, Wanted]:
+    """What those kernels fetch that no target boots: they are built and tested by themselves."""
+    manifest, root = session.loaded.manifest, session.loaded.root
+    booted = {target.kernel for target in manifest.targets.values()}
+    others = [name for name in manifest.kernels if name not in booted]
+    selections = [select_kernel(manifest, root, name, session.base, session.flavour) for name in others]
+    return {name: section for each in selections for name, section in kernel_sections(each).items()}

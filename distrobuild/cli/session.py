@@ -40,6 +40,7 @@ class Session:
     overrides: tuple[str, ...]
     base: str | None
     flavour: str | None
+    kernel: str | None = None
 
     @cached_property
     def loaded(self) -> LoadedManifest:
@@ -56,17 +57,22 @@ class Session:
         """The user's store: `$DISTROBUILD_STORE`, else below the cache folder."""
         return Store(store_folder())
 
-    def select(self, target: str, *, dev: bool = False) -> Selection:
-        """One target of the manifest, on the chosen base, in the chosen flavour."""
-        return select(self.loaded.manifest, self.loaded.root, target, self.base, self.flavour, dev)
+    def select(self, target: str, *, dev: bool = False, kernel: str | None = None) -> Selection:
+        """One target of the manifest, on the chosen base, in the chosen flavour, with the chosen kernel."""
+        manifest, root = self.loaded.manifest, self.loaded.root
+        return select(manifest, root, target, self.base, self.flavour, dev, kernel or self.kernel)
 
-    def lock(self, selection: Selection, emit: Stream) -> Lock:
-        """The lock of a selection. What it lacks is resolved now and said; what is stale in it is an error."""
+    def lock(self, selection: Selection, emit: Stream, *, only_kernel: bool = False) -> Lock:
+        """The lock of a selection, or at least what its kernel by itself needs.
+
+        What it lacks is resolved now and said; what is stale in it is an error.
+        """
         lock = read_lock(self.lock_path)
-        missing = locking.check(lock, selection)
+        sections = (locking.kernel_sections if only_kernel else locking.wanted_sections)(selection)
+        missing = locking.check(lock, sections)
         if missing:
             emit(Note(text=f"no lock for {', '.join(missing)}: resolved now and written to {self.lock_path.name}"))
-            lock = locking.make(lock, selection)
+            lock = locking.make(lock, sections, selection.architecture)
             write_lock(self.lock_path, lock)
         return lock
 
@@ -86,12 +92,22 @@ class Session:
 
 def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that choose a project; the command receives them as one `session`."""
+    return kernel_project_options(KERNEL(command))
+
+
+def kernel_project_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Those for a command that has a kernel as its argument."""
 
     @functools.wraps(command)
     def with_session(
-        files: tuple[Path, ...], overrides: tuple[str, ...], base: str | None, flavour: str | None, **rest: Any
+        files: tuple[Path, ...],
+        overrides: tuple[str, ...],
+        base: str | None,
+        flavour: str | None,
+        other_kernel: str | None = None,
+        **rest: Any,
     ) -> Any:
-        return command(session=Session(files, overrides, base, flavour), **rest)
+        return command(session=Session(files, overrides, base, flavour, other_kernel), **rest)
 
     decorated: Callable[..., Any] = with_session
     for option in reversed(OPTIONS):
@@ -118,6 +134,9 @@ OPTIONS = (
     ),
     click.option("--flavour", metavar="NAME", help="Another flavour than the manifest's."),
 )
+KERNEL = click.option(
+    "--kernel", "other_kernel", metavar="NAME", help="Another kernel of the manifest than the target's."
+)
 
 
 def store_folder() -> Path:
@@ -130,7 +149,8 @@ def store_folder() -> Path:
 def project_name(selection: Selection) -> str:
     """Names the history of one target of one checkout."""
     place = hashlib.sha256(str(selection.root.absolute()).encode()).hexdigest()[:12]
-    return f"{selection.manifest.name}-{selection.name}-{selection.base.suite}-{selection.flavour}-{place}"
+    words = (selection.manifest.name, selection.name, selection.base.suite, selection.target.kernel, selection.flavour)
+    return "-".join((*(word for word in words if word), place))
 
 
 def console() -> Console:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -57,30 +58,35 @@ def refresh_series(folder: Path, source: Path) -> Report:
 def write_series(folder: Path, report: Report) -> list[Path]:
     """Write the patches that moved, comment out those that are upstream, and pin the series' base; the files written.
 
-    Refuses while a patch conflicts: a base may only be pinned that the whole series fits.
+    Refuses while a patch conflicts: a base may only be pinned that the whole series fits. A patch that other lines
+    share is left alone: moved, it fits still; whose context differs, it is no longer the same for all.
     """
-    if report.conflicts:
-        names = ", ".join(each.patch.path.name for each in report.conflicts)
-        raise DistrobuildError(
-            f"nothing is written while patches conflict: {names}",
-            hint="apply them to the tree by hand, export them again with `git format-patch`, then refresh",
-        )
+    _refuse(report.conflicts, "conflict", "apply them to the tree by hand, export them again with `git format-patch`")
+    shared = [each for each in report.patches if each.patch.path.parent != folder]
+    differing = [each for each in shared if each.fit is Fit.FUZZ]
+    _refuse(differing, "that are shared need fuzz", "give each line its own copy of them, in the folder of the line")
     written = []
     for each in report.patches:
-        if each.lines is not None:
+        if each.lines is not None and each not in shared:
             each.patch.path.write_bytes("".join(f"{line}\n" for line in each.lines).encode("utf-8", "surrogateescape"))
             written.append(each.patch.path)
     path = folder / "series"
     text = before = path.read_text("utf-8")
     for each in report.patches:
         if each.fit is Fit.UPSTREAM:
-            name = re.escape(each.patch.path.relative_to(folder).as_posix())
+            name = re.escape(Path(os.path.relpath(each.patch.path, folder)).as_posix())
             text = re.sub(rf"^\s*({name})\b.*$", rf"# \1: part of {report.version}", text, flags=re.MULTILINE)
     text = BASE.sub(rf"\g<1>{report.version}", text)
     if text != before:
         path.write_text(text, "utf-8")
         written.append(path)
     return written
+
+
+def _refuse(patches: Sequence[Refreshed], what: str, hint: str) -> None:
+    if patches:
+        names = ", ".join(each.patch.path.name for each in patches)
+        raise DistrobuildError(f"nothing is written while patches {what}: {names}", hint=f"{hint}, then refresh")
 
 
 def read_files(source: Path, names: Collection[str]) -> dict[str, list[str] | None]:

@@ -45,7 +45,14 @@ class Applied:
 
 
 class PatchDoesNotApply(InvalidInput):
-    """A sound patch whose hunks do not fit the tree; the problems stand at the hunks in the patch."""
+    """A sound patch whose hunks do not fit the tree; the problems stand at the hunks in the patch.
+
+    `rest` are the files as those of its hunks leave them that do fit.
+    """
+
+    def __init__(self, problems: list[Problem], rest: Mapping[str, list[str] | None]) -> None:
+        super().__init__(problems)
+        self.rest = rest
 
 
 Tree = MutableMapping[str, list[str] | None]
@@ -87,7 +94,7 @@ def apply(patch: Patch, tree: Tree, *, fuzz: int = 0) -> Applied:
         if change.new is not None:
             changed[change.new] = after
     if problems:
-        raise PatchDoesNotApply(problems)
+        raise PatchDoesNotApply(problems, changed)
     tree.update(changed)
     return Applied(patch, tuple(placements))
 

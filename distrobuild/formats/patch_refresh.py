@@ -44,7 +44,10 @@ class Refreshed:
 
 
 def refresh(patch: Patch, text: Sequence[str], tree: Tree) -> Refreshed:
-    """Apply `patch`, whose lines are `text`, to `tree` as well as it fits; a conflict leaves the tree as it is."""
+    """Apply `patch`, whose lines are `text`, to `tree` as well as it fits.
+
+    Of a patch that conflicts, those hunks are applied that fit, so that later ones are judged for themselves.
+    """
     before = dict(tree)
     try:
         applied = patch_apply.apply(patch, tree)
@@ -53,7 +56,8 @@ def refresh(patch: Patch, text: Sequence[str], tree: Tree) -> Refreshed:
             return Refreshed(patch, Fit.UPSTREAM, "the tree holds all of it")
         try:
             applied = patch_apply.apply(patch, tree, fuzz=MOST_FUZZ)
-        except PatchDoesNotApply:
+        except PatchDoesNotApply as fuzzy:
+            tree.update(fuzzy.rest)
             count = len(conflict.problems)
             return Refreshed(patch, Fit.CONFLICT, f"{count} place{'s' * (count > 1)}", tuple(conflict.problems))
     if applied.fuzz:

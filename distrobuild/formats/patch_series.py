@@ -5,13 +5,17 @@ the form `# Name: VALUE` at the top describe the series itself:
 
     # Name: mlos-6.12      what the series is called in the built kernel; default: the folder's name
     # Base: 6.12.117       the release that it was last refreshed against
+
+A patch that fits several kernel lines stands in a folder beside those of the lines: `../common/0003-example.patch`.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +25,8 @@ from distrobuild.formats.patch import Patch
 
 HEADER = re.compile(r"^#\s*(Name|Base):\s*(\S+)\s*$")
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+~-]*$")
+SHARED = re.compile(r"^\.\./([A-Za-z0-9][A-Za-z0-9_.+~-]*)/([^/]+)$")
+"""How a series names a patch in the folder beside its own: folder, file."""
 DIGEST_LENGTH = 12
 """Hexadecimal digits of the digest in a patch set's identity; enough to tell, short enough for a version line."""
 
@@ -29,7 +35,7 @@ DIGEST_LENGTH = 12
 class Series:
     """Patches in the order in which they apply.
 
-    `identity` is `NAME+DIGEST`: the digest (SHA-256, first 12 hexadecimal digits) is over the names and bytes of
+    `identity` is `NAME+DIGEST`: the digest (SHA-256, first 12 hexadecimal digits) is over the file names and bytes of
     the patches, so that two kernels with the same identity have the same patches.
     """
 
@@ -37,6 +43,13 @@ class Series:
     base: str | None
     patches: tuple[Patch, ...]
     identity: str
+
+
+def shared_folders(folder: Path) -> tuple[str, ...]:
+    """Names of the folders beside `folder` that its series takes patches from; none where there is no series."""
+    series = folder / "series"
+    words = _words(patch.split_lines(series.read_text(encoding="utf-8"))) if series.is_file() else ()
+    return tuple(sorted({match[1] for _, _, (name, *_) in words if (match := SHARED.match(name))}))
 
 
 def check_series(folder: Path, shown: Path | None = None) -> list[Problem]:
@@ -48,26 +61,31 @@ def check_series(folder: Path, shown: Path | None = None) -> list[Problem]:
     return []
 
 
-def read_series(folder: Path, shown: Path | None = None) -> Series:
-    """Read the series in `folder`, named `shown` in messages; raise `InvalidInput` with all mistakes of all patches."""
+def read_series(folder: Path, shown: Path | None = None, shared: Mapping[str, Path] | None = None) -> Series:
+    """Read the series in `folder`, named `shown` in messages; raise `InvalidInput` with all mistakes of all patches.
+
+    `shared` says where the folders are that stand beside it, by name; without it, beside it.
+    """
     shown = shown or folder
+    shared = {name: folder.parent / name for name in shared_folders(folder)} if shared is None else shared
     try:
         lines = patch.split_lines((folder / "series").read_text(encoding="utf-8"))
     except FileNotFoundError:
         hint = "write the patches' file names into it, one for each line, in the order in which they apply"
         raise InvalidInput([Problem(Location(shown / "series", 1), "there is no `series` file", hint)]) from None
     headers: dict[str, str] = {match[1]: match[2] for match in map(HEADER.match, lines) if match}
-    entries, problems = _entries(lines, folder, shown)
+    entries, problems = _entries(lines, folder, shared, shown)
     name = headers.get("Name", shown.name)
     if not NAME.match(name):
         problems.append(Problem(Location(shown / "series", 1), f"`{name}` cannot be the name of a series"))
     patches = []
     digest = hashlib.sha256()
     for entry in entries:
-        content = (folder / entry).read_bytes()
-        digest.update(f"{entry}\0{len(content)}\0".encode() + content)
+        content = _place(entry, folder, shared).read_bytes()
+        digest.update(f"{PurePosixPath(entry).name}\0{len(content)}\0".encode() + content)
         try:
-            patches.append(patch.parse(content.decode("utf-8", "surrogateescape"), shown / entry))
+            name_in_messages = Path(os.path.normpath(shown / entry))
+            patches.append(patch.parse(content.decode("utf-8", "surrogateescape"), name_in_messages))
         except InvalidInput as error:
             problems += error.problems
     if problems:
@@ -76,34 +94,49 @@ def read_series(folder: Path, shown: Path | None = None) -> Series:
     return Series(name, headers.get("Base"), tuple(patches), identity)
 
 
-def _entries(lines: list[str], folder: Path, shown: Path) -> tuple[list[str], list[Problem]]:
+def _entries(
+    lines: list[str], folder: Path, shared: Mapping[str, Path], shown: Path
+) -> tuple[list[str], list[Problem]]:
     """The names of the patches that exist, and a problem for each line that names none."""
     entries: list[str] = []
     problems = []
-    for number, line in enumerate(lines, start=1):
-        words = line.partition("#")[0].split()
-        if not words:
-            continue
-        message, hint = _mistake(words, entries, folder)
+    for number, column, words in _words(lines):
+        message, hint = _mistake(words, entries, folder, shared)
         if message:
-            column = line.index(words[0]) + 1
             problems.append(Problem(Location(shown / "series", number, column), message, hint))
         else:
             entries.append(words[0])
     return entries, problems
 
 
-def _mistake(words: list[str], earlier: list[str], folder: Path) -> tuple[str | None, str | None]:
+def _words(lines: list[str]) -> Iterator[tuple[int, int, list[str]]]:
+    """Line, column and words of each entry."""
+    for number, line in enumerate(lines, start=1):
+        if words := line.partition("#")[0].split():
+            yield number, line.index(words[0]) + 1, words
+
+
+def _place(name: str, folder: Path, shared: Mapping[str, Path]) -> Path:
+    """Where the file of an entry is."""
+    match = SHARED.match(name)
+    return shared[match[1]] / match[2] if match else folder / name
+
+
+def _mistake(
+    words: list[str], earlier: list[str], folder: Path, shared: Mapping[str, Path]
+) -> tuple[str | None, str | None]:
     name, *options = words
     if options not in ([], ["-p1"]):
         return f"`{' '.join(options)}` is not understood", "patches are applied with -p1; one name for each line"
-    if name in earlier:
+    if PurePosixPath(name).name in {PurePosixPath(each).name for each in earlier}:
         return f"`{name}` is named twice", None
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        return f"`{name}` is outside the folder of the series", None
-    if not (folder / name).is_file():
-        others = sorted(file.name for file in folder.glob("*.patch"))
-        near = difflib.get_close_matches(name, others, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else "add the file or remove the line"
+    if not SHARED.match(name) and (PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts):
+        hint = "a patch of several lines stands in a folder beside that of the line: `../common/NAME`"
+        return f"`{name}` is outside the folder of the series", hint
+    place = _place(name, folder, shared)
+    if not place.is_file():
+        others = sorted(file.name for file in place.parent.glob("*.patch"))
+        near = difflib.get_close_matches(place.name, others, n=1)
+        hint = f"did you mean `{PurePosixPath(name).parent / near[0]}`?" if near else "add the file or remove the line"
         return f"there is no patch `{name}`", hint
     return None, None

@@ -23,7 +23,7 @@ class Distribution:
     `keyring` is the file on a host that has `keyring_package`; the same package brings it into the image.
     `minimal` is what every image needs beyond Essential and apt, `live` what makes an initramfs that finds a medium,
     `verity` what makes one that opens a verified /usr and runs Ignition. `container` is what every container image has
-    beyond Essential.
+    beyond Essential. Releases that are `rolling` have neither updates nor fixes beside them.
     """
 
     title: str
@@ -38,6 +38,13 @@ class Distribution:
     live: tuple[str, ...]
     verity: tuple[str, ...]
     container: tuple[str, ...]
+    rolling: tuple[str, ...] = ()
+
+    def suites_of(self, release: str) -> dict[str, tuple[str, ...]]:
+        """The suites of a release in each repository that has some, by the label of the repository."""
+        if release in self.rolling:
+            return {self.repositories[0].label: (release,)}
+        return {each.label: tuple(suite.format(suite=release) for suite in each.suites) for each in self.repositories}
 
 
 MINIMAL = (
@@ -80,6 +87,7 @@ DISTRIBUTIONS = {
         live=LIVE,
         verity=VERITY,
         container=CONTAINER,
+        rolling=("sid", "unstable"),
     ),
     DistributionName.UBUNTU: Distribution(
         title="Ubuntu",

@@ -33,6 +33,8 @@ class AptSource(Model):
 
     apt: Name
     """Package that carries the tree, for example `linux-source-6.12`."""
+    suite: Name | None = None
+    """Debian release that has it; default: that of the tools root. Only the tree is taken from there."""
 
 
 class KernelOrgSource(Model):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from distrobuild.errors import DistrobuildError
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.kernel_tests import KernelTest
 from distrobuild.manifest.lock import Lock
+from distrobuild.manifest.models import Manifest
 from distrobuild.plan.graph import Input, Node, Plan
 from distrobuild.plan.parts import Parts
-from distrobuild.plan.selection import Selection
+from distrobuild.plan.selection import Selection, select
 from distrobuild.stages.kernel_test import KernelTestOptions, KernelTestStage
 
 
@@ -20,9 +22,48 @@ class NoKernelTest(DistrobuildError):
     exit_code = 2
 
 
+class NoKernel(DistrobuildError):
+    """The manifest has no such kernel, or it does not say which one is meant."""
+
+    exit_code = 2
+
+
+def kernel_named(manifest: Manifest, name: str | None) -> str:
+    """The kernel of that name; without one, the only kernel or the only one that targets boot. Raises `NoKernel`."""
+    kernels = list(manifest.kernels)
+    if name in kernels:
+        return name
+    booted = sorted({target.kernel for target in manifest.targets.values() if target.kernel})
+    for choice in (kernels, booted):
+        if name is None and len(choice) == 1:
+            return choice[0]
+    if name is None:
+        raise NoKernel("which kernel?", hint=f"there is {', '.join(kernels)}" if kernels else "`explain kernels`")
+    raise NoKernel(f"there is no kernel `{name}`", hint=suggestion.hint(name, kernels, otherwise="there is"))
+
+
+def select_kernel(manifest: Manifest, root: Path, name: str, base: str | None, flavour: str | None) -> Selection:
+    """A kernel by itself as a selection: with the target that boots it, or with any other in the place of its own.
+
+    The flavour is the one named, the target's, or where the kernel lacks that, its own first. Raises `NoKernel`.
+    """
+    own = {each: target for each, target in manifest.targets.items() if target.own_kernel}
+    if not own:
+        raise NoKernel(f"no target of the manifest could boot the kernel `{name}`", hint="`explain targets`")
+    target = next((each for each in own if own[each].kernel == name), next(iter(own)))
+    flavours = manifest.kernels[name].flavours
+    chosen = flavour or (own[target].flavour if own[target].flavour in flavours else next(iter(flavours)))
+    return select(manifest, root, target, base, chosen, kernel=name)
+
+
 def plan_kernel(selection: Selection, lock: Lock) -> Plan:
     """The plan of the selection's kernel."""
     return Plan(selection.name, (Parts(selection, lock).kernel,), selection.manifest.epoch, selection.architecture)
+
+
+def kernel_source(selection: Selection, lock: Lock) -> Input:
+    """Where the tree of the selection's kernel comes from."""
+    return Parts(selection, lock).kernel_source
 
 
 def plan_kernel_tests(selection: Selection, lock: Lock, names: Iterable[str] = ()) -> Plan:

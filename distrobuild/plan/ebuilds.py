@@ -86,9 +86,5 @@ class Ebuilds:
             flavour=parts.selection.flavour,
             maintainer=parts.maintainer,
         )
-        chosen = parts.selection.kernel
-        assert chosen is not None
-        inputs: dict[str, Input] = {"source": parts.kernel_source, "kernel": parts.kernel}
-        if chosen.patches is not None:
-            inputs["patches"] = parts.tree(chosen.patches)
+        inputs: dict[str, Input] = {"source": parts.kernel_source, "kernel": parts.kernel, **parts.kernel_patches}
         return Node(KERNEL, KernelEbuildStage(options), inputs, parts.tools)

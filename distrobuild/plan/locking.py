@@ -53,41 +53,35 @@ def container_section(selection: Selection, name: str | None) -> str:
     return base if name is None else f"{base}/{name}"
 
 
+def kernel_sections(selection: Selection) -> dict[str, Wanted]:
+    """Every section that the selection's kernel by itself reads, if it has one: the tools, and the kernel's source."""
+    sections = {TOOLS: _tools(selection)}
+    if selection.kernel is not None and isinstance(source := selection.kernel.source, AptSource):
+        tools = sections[TOOLS]
+        only = {"suite": source.suite or tools.request.suite, "install": (source.apt,), "dependencies": False}
+        sections[kernel_section(selection)] = Wanted(tools.request.model_copy(update=only), tools.keyring)
+    return sections
+
+
 def wanted_sections(selection: Selection) -> dict[str, Wanted]:
     """Every section that a build of the selection reads."""
-    tools = selection.manifest.tools
-    debian = Request(
-        distribution=DistributionName.DEBIAN,
-        suite=tools.suite,
-        snapshot=tools.snapshot,
-        mirror=tools.mirror,
-        install=(),
-    )
-    programs = tuple(sorted({*PROGRAMS, *tools.packages}))
-    sections = {TOOLS: Wanted(debian.model_copy(update={"install": programs}), tools.keyring)}
+    sections = kernel_sections(selection)
     if isinstance(selection.target, FlatcarTarget) and selection.target.ebuilds:
-        python = Request(
-            distribution=wheels.DISTRIBUTION, suite=tools.suite, snapshot=None, mirror=None, install=WHEELS
-        )
+        suite = selection.manifest.tools.suite
+        python = Request(distribution=wheels.DISTRIBUTION, suite=suite, snapshot=None, mirror=None, install=WHEELS)
         sections[PORTAGE] = Wanted(python, None)
-    if selection.kernel is None:
-        return sections
-    source = selection.kernel.source
-    if isinstance(source, AptSource):
-        only = {"install": (source.apt,), "dependencies": False}
-        sections[kernel_section(selection)] = Wanted(debian.model_copy(update=only), tools.keyring)
-    if selection.target.base is None:
+    if selection.kernel is None or selection.target.base is None:
         return sections
     image = _archive_packages(selection, selection.contents.packages, selection.archive_packages)
     sections[image_section(selection)] = image
     return sections | _containers(selection)
 
 
-def check(lock: Lock, selection: Selection) -> list[str]:
-    """Names of the sections that the lock lacks. Raises `StaleLock` for those that are there but no longer fit."""
+def check(lock: Lock, sections: Mapping[str, Wanted]) -> list[str]:
+    """Which of the sections the lock lacks. Raises `StaleLock` for those that are there but no longer fit."""
     missing = []
     changes: list[str] = []
-    for name, wanted in wanted_sections(selection).items():
+    for name, wanted in sections.items():
         if name not in lock.sections:
             missing.append(name)
         else:
@@ -100,16 +94,23 @@ def check(lock: Lock, selection: Selection) -> list[str]:
     return missing
 
 
-def make(lock: Lock, selection: Selection, *, update: str | None = None, update_all: bool = False) -> Lock:
-    """The lock with every section that the selection reads.
+def make(
+    lock: Lock,
+    wanted_sections: Mapping[str, Wanted],
+    architecture: str,
+    *,
+    update: str | None = None,
+    update_all: bool = False,
+) -> Lock:
+    """The lock with these sections, for machines of this architecture, beside those that it has already.
 
     A section whose request is unchanged stays as it is, unless `update_all` is set, or `update` names the
     section or a package in it (then only that package may move, as far as the archive still has the others).
     """
     sections = dict(lock.sections)
     known = False
-    with Resolver(selection.architecture) as resolver:
-        for name, wanted in wanted_sections(selection).items():
+    with Resolver(architecture) as resolver:
+        for name, wanted in wanted_sections.items():
             old = sections.get(name)
             versions = {} if old is None else {package.package: package.version for package in old.packages}
             concerned = update is not None and (update == name or update in versions)
@@ -121,7 +122,7 @@ def make(lock: Lock, selection: Selection, *, update: str | None = None, update_
             elif update is not None:
                 versions.pop(update, None)
             if wanted.request.distribution == wheels.DISTRIBUTION:
-                sections[name] = wheels.resolve(wanted.request, selection.architecture, sections[TOOLS], versions)
+                sections[name] = wheels.resolve(wanted.request, architecture, sections[TOOLS], versions)
             else:
                 sections[name] = resolver.resolve(wanted.request, wanted.keyring, versions)
     if update is not None and not known:
@@ -137,6 +138,19 @@ def version_changes(before: Lock, after: Lock) -> Iterator[tuple[str, str, str |
         for package in sorted({*old, *new}):
             if old.get(package) != new.get(package):
                 yield name, package, old.get(package), new.get(package)
+
+
+def _tools(selection: Selection) -> Wanted:
+    """The tools root."""
+    tools = selection.manifest.tools
+    request = Request(
+        distribution=DistributionName.DEBIAN,
+        suite=tools.suite,
+        snapshot=tools.snapshot,
+        mirror=tools.mirror,
+        install=tuple(sorted({*PROGRAMS, *tools.packages})),
+    )
+    return Wanted(request, tools.keyring)
 
 
 def _archive_packages(selection: Selection, packages: Iterable[str], install: Iterable[str]) -> Wanted:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from distrobuild.boot.firmware import Firmware
 from distrobuild.boot.qemu import Medium
+from distrobuild.formats.patch_series import shared_folders
 from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock
-from distrobuild.manifest.models import AptSource, GitSource, KernelOrgSource
+from distrobuild.manifest.models import AptSource, GitSource, Kernel, KernelOrgSource
 from distrobuild.manifest.targets import FlatcarTarget, Tests
 from distrobuild.plan.graph import Input, Node, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
@@ -22,6 +23,7 @@ from distrobuild.stages.fetch import FetchOptions, FetchStage, File
 from distrobuild.stages.git import GitOptions, GitStage
 from distrobuild.stages.install import InstallOptions, InstallStage
 from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
+from distrobuild.stages.kernel_source import SHARED
 from distrobuild.stages.lint import LintOptions, LintStage
 from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
 from distrobuild.stages.rootfs import RootfsOptions, RootfsStage
@@ -70,10 +72,8 @@ class Parts:
         assert chosen is not None
         flavour = chosen.flavours[flavour_name]
         fragments = chosen.fragments(flavour)
-        inputs: dict[str, Input] = {"source": self.kernel_source}
+        inputs: dict[str, Input] = {"source": self.kernel_source, **self.kernel_patches}
         inputs |= {fragment_input(path): self.tree(path) for path in fragments}
-        if chosen.patches is not None:
-            inputs["patches"] = self.tree(chosen.patches)
         options = KernelOptions(
             name=name,
             distribution=self.manifest.name,
@@ -83,9 +83,24 @@ class Parts:
             base_config=flavour.base_config,
             config=fragments,
             patches=chosen.patches,
-            selftests=tuple(sorted({test.selftest for test in chosen.tests.values() if test.selftest})),
+            selftests=self._selftests(chosen, flavour_name),
         )
         return Node(node, KernelStage(options), inputs, self.tools)
+
+    def _selftests(self, kernel: Kernel, flavour: str) -> tuple[str, ...]:
+        """Those that a test boots in this flavour."""
+        tests = [test for test in kernel.tests.values() if (test.flavour or self.selection.flavour) == flavour]
+        return tuple(sorted({test.selftest for test in tests if test.selftest}))
+
+    @cached_property
+    def kernel_patches(self) -> dict[str, Input]:
+        """The inputs of a stage that reads the kernel's series: its folder, and those beside it with shared patches."""
+        assert self.selection.kernel is not None
+        if (name := self.selection.kernel.patches) is None:
+            return {}
+        shared = shared_folders(self.selection.root / name)
+        beside = {f"{SHARED}{each}": self.tree(f"{Path(name).parent / each}") for each in shared}
+        return {"patches": self.tree(name), **beside}
 
     @cached_property
     def kernel_source(self) -> Input:

@@ -23,9 +23,8 @@ def repositories(request: Request, keyring: str | None) -> tuple[Repository, ...
     table = DISTRIBUTIONS[DistributionName(request.distribution)]
     defaults: Mapping[str, str] = {}
     found = []
-    for repository in table.repositories:
-        suites = tuple(suite.format(suite=request.suite) for suite in repository.suites)
-        mirror = request.mirror or host_mirror(repository.label)
+    for label, suites in table.suites_of(request.suite).items():
+        mirror = request.mirror or host_mirror(label)
         if mirror is None:
             defaults = defaults or default_mirrors(request.suite)
             mirror = defaults.get(suites[0])

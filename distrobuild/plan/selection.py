@@ -102,7 +102,12 @@ class Selection:
     @property
     def architecture(self) -> str:
         """Debian's word for the machine that is built for: the one that builds."""
-        return ARCHITECTURES[platform.machine()]
+        return this_architecture()
+
+
+def this_architecture() -> str:
+    """Debian's word for the architecture of this machine."""
+    return ARCHITECTURES[platform.machine()]
 
 
 def chosen_base(text: str | None, manifest_base: Base) -> Base:
@@ -116,29 +121,50 @@ def chosen_base(text: str | None, manifest_base: Base) -> Base:
 
 
 def select(
-    manifest: Manifest, root: Path, target: str, base: str | None, flavour: str | None, dev: bool = False
+    manifest: Manifest,
+    root: Path,
+    target: str,
+    base: str | None,
+    flavour: str | None,
+    dev: bool = False,
+    kernel: str | None = None,
 ) -> Selection:
-    """The selection; raises `UnknownChoice` for a target or flavour that the manifest does not have."""
+    """The selection, with another kernel of the manifest than the target's where one is named.
+
+    Raises `UnknownChoice` for a target, kernel or flavour that the manifest does not have.
+    """
     if target not in manifest.targets:
         raise UnknownChoice(
             f"the manifest has no target `{target}`",
             hint=suggestion.hint(target, manifest.targets, otherwise="there is"),
         )
-    chosen = manifest.targets[target]
+    chosen = _with_kernel(manifest, manifest.targets[target], kernel)
     name = flavour or chosen.flavour
     contents = _contents(chosen, name)
     made_of = _base_of(manifest.tools) if chosen.base is None else chosen_base(base, chosen.base)
     if not chosen.own_kernel:
         return Selection(manifest, root, target, chosen, made_of, name, contents, None, None, dev)
     assert chosen.kernel is not None  # a check of the manifest
-    kernel = manifest.kernels[chosen.kernel]
-    if name not in kernel.flavours:
+    flavours = manifest.kernels[chosen.kernel].flavours
+    if name not in flavours:
         raise UnknownChoice(
             f"kernel {chosen.kernel} has no flavour `{name}`",
-            hint=suggestion.hint(name, kernel.flavours, otherwise="there is"),
+            hint=suggestion.hint(name, flavours, otherwise="there is"),
         )
-    its_flavour = kernel.flavours[name]
-    return Selection(manifest, root, target, chosen, made_of, name, contents, kernel, its_flavour, dev)
+    booted = manifest.kernels[chosen.kernel]
+    return Selection(manifest, root, target, chosen, made_of, name, contents, booted, flavours[name], dev)
+
+
+def _with_kernel(
+    manifest: Manifest, target: UbuntuTarget | FlatcarTarget, kernel: str | None
+) -> UbuntuTarget | FlatcarTarget:
+    """The target with this kernel instead of its own; one that makes no system of its own stays as it is."""
+    if kernel is None or not target.own_kernel:
+        return target
+    if kernel not in manifest.kernels:
+        hint = suggestion.hint(kernel, manifest.kernels, otherwise="there is")
+        raise UnknownChoice(f"there is no kernel `{kernel}`", hint=hint)
+    return target.model_copy(update={"kernel": kernel})
 
 
 def host_base() -> Base:

@@ -60,6 +60,7 @@ class KernelStage(Stage[KernelOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "source": "folder with a Debian linux-source package, a linux-*.tar.xz, or the tree itself",
         "patches": "folder with a series and its patches; only if the options name one",
+        "patches/*": "folders beside that one, where the series names patches of them",
         "config/*": "configuration fragments, each a file",
     }
     outputs: Mapping[str, str] = {
@@ -101,7 +102,8 @@ class KernelStage(Stage[KernelOptions]):
         fragments = []
         try:
             if self.options.patches is not None:
-                series = read_series(job.inputs["patches"], Path(self.options.patches))
+                folders = kernel_source.shared_patches(job.inputs)
+                series = read_series(job.inputs["patches"], Path(self.options.patches), folders)
         except InvalidInput as error:
             problems += error.problems
         for name in self.options.config:

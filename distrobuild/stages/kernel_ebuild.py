@@ -55,6 +55,7 @@ class KernelEbuildStage(Stage[KernelEbuildOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "source": "what the kernel stage unpacks",
         "patches": "folder with the patches; only if there are any",
+        "patches/*": "folders beside that one, where the series names patches of them",
         "kernel": "what the kernel stage made",
     }
     outputs: Mapping[str, str] = {
@@ -93,8 +94,9 @@ class KernelEbuildStage(Stage[KernelEbuildOptions]):
         if isinstance(patches, list) and patches:
             folder = job.work / f"{name}-{version}-patches"
             folder.mkdir()
+            folders = [job.inputs["patches"], *kernel_source.shared_patches(job.inputs).values()]
             for patch in patches:
-                shutil.copyfile(job.inputs["patches"] / patch, folder / patch)
+                shutil.copyfile(next(path / patch for path in folders if (path / patch).is_file()), folder / patch)
             distfiles.append(pack(job, folder))
         summary = f"Linux kernel sources with the patches of {self.options.title}"
         text = render(TEMPLATES / "sources.ebuild.j2", {**facts, "description": ebuild.quoted(summary)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from distrobuild.errors import DistrobuildError, Problem
@@ -17,6 +17,8 @@ DEBIAN_PACKAGE = "linux-source-*.deb"
 DEBIAN_TARBALLS = "usr/src/linux-source-*.tar.xz"
 """Where a linux-source package keeps the tree (and, beside it, patches in other formats)."""
 TARBALL = "linux-*.tar.xz"
+SHARED = "patches/"
+"""How the inputs begin that hold patches of several lines."""
 
 
 class NoKernelSource(DistrobuildError):
@@ -49,6 +51,11 @@ def _names(folder: Path) -> str:
     return ", ".join(sorted(entry.name for entry in folder.iterdir())[:10]) or "no files"
 
 
+def shared_patches(inputs: Mapping[str, Path]) -> dict[str, Path]:
+    """Of a stage's inputs, the folders with patches that several lines share, by the names that a series uses."""
+    return {name.removeprefix(SHARED): path for name, path in inputs.items() if name.startswith(SHARED)}
+
+
 def apply_series(series: Series, tree: Path, log: Callable[[str], None]) -> None:
     """Apply every patch to the files below `tree` with zero fuzz; a hunk may have moved, which is logged.
 
@@ -64,9 +71,8 @@ def apply_series(series: Series, tree: Path, log: Callable[[str], None]) -> None
             applied = patch_apply.apply(patch, files)
         except PatchDoesNotApply as error:
             hint = f"made for {series.base or 'another release'}, this tree is {version}: `distrobuild kernel refresh`"
-            raise PatchDoesNotApply(
-                [Problem(problem.location, problem.message, hint) for problem in error.problems]
-            ) from None
+            problems = [Problem(problem.location, problem.message, hint) for problem in error.problems]
+            raise PatchDoesNotApply(problems, error.rest) from None
         for name, lines in files.items():
             if lines != before[name]:
                 _write(tree / name, lines)

@@ -77,3 +77,35 @@ def test_a_folder_without_a_kernel_is_refused(series: Path, tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     with pytest.raises(NoKernelSource, match="no kernel source"):
         refresh_series(series, tmp_path / "empty")
+
+
+@pytest.fixture
+def line(series: Path) -> Path:
+    """The folder of a second line, which shares the first two patches."""
+    folder = series.parent / "7.2"
+    folder.mkdir()
+    (folder / "3.patch").write_text(THREE)
+    (folder / "series").write_text("# Name: l\n# Base: 7.2.1\n../patches/1.patch\n../patches/2.patch\n3.patch\n")
+    return folder
+
+
+def test_a_shared_patch_that_moved_is_left_as_the_other_line_has_it(line: Path, series: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in series.iterdir()}
+    report = refresh_series(line, tree(tmp_path / "linux", f="0\na\nb\nc\n", g="x\n"))
+    assert [each.fit for each in report.patches] == [Fit.OFFSET, Fit.CLEAN, Fit.OFFSET]
+    assert write_series(line, report) == [line / "3.patch", line / "series"]
+    assert {path: path.read_bytes() for path in series.iterdir()} == before
+
+
+def test_a_shared_patch_that_is_upstream_is_commented_out_in_this_line_alone(line: Path, tmp_path: Path) -> None:
+    report = refresh_series(line, tree(tmp_path / "linux", f="a\nb\nc\n", g="y\n"))
+    write_series(line, report)
+    assert "\n# ../patches/2.patch: part of 6.12.9\n" in (line / "series").read_text()
+
+
+def test_a_shared_patch_with_another_context_is_no_longer_shared(line: Path, tmp_path: Path) -> None:
+    report = refresh_series(line, tree(tmp_path / "linux", f="A\nb\nc\n", g="x\n"))
+    assert report.patches[0].fit is Fit.FUZZ
+    with pytest.raises(DistrobuildError, match=r"patches that are shared need fuzz: 1\.patch") as error:
+        write_series(line, report)
+    assert "its own copy" in str(error.value.hint)

@@ -100,7 +100,7 @@ def test_a_patch_that_the_tree_holds_already_is_upstream() -> None:
     assert tree == after
 
 
-def test_a_conflict_names_each_place_and_leaves_the_tree_alone() -> None:
+def test_a_conflict_names_each_place() -> None:
     tree: Tree = {"f": [letter.replace("e", "X").replace("t", "Y") for letter in OLD]}
     before = dict(tree)
     result = refreshed(tree)
@@ -108,3 +108,14 @@ def test_a_conflict_names_each_place_and_leaves_the_tree_alone() -> None:
     assert [problem.location.line for problem in result.problems] == [11, 21]
     assert "expected `e`, found `X`" in result.problems[0].message
     assert tree == before
+
+
+def test_what_fits_of_a_conflict_is_applied_so_that_later_patches_are_judged_for_themselves() -> None:
+    whole: Tree = {"f": OLD.copy()}
+    patch_apply.apply(parse(TEXT, Path("p")), whole)
+    tree: Tree = {"f": [letter.replace("e", "X") for letter in OLD]}
+    result = refreshed(tree)
+    assert [problem.location.line for problem in result.problems] == [11]
+    assert tree["f"] is not None
+    assert whole["f"] is not None
+    assert tree["f"][-10:] == whole["f"][-10:] != OLD[-10:]

@@ -1,0 +1,16 @@
+"""`distrobuild kernel`: work on a kernel's patches and configuration, and prove what they do."""
+
+from __future__ import annotations
+
+import click
+
+from distrobuild.cli.kernel import build, refresh, test
+
+
+@click.group(name="kernel")
+def command() -> None:
+    """Work on a kernel's patches and configuration, and prove what they do."""
+
+
+for module in (build, refresh, test):
+    command.add_command(module.command)

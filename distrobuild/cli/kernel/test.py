@@ -1,0 +1,63 @@
+"""`distrobuild kernel test`: boot the bare kernel, and let it prove itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from distrobuild.cli.kernel.chosen import lock_of, selection_of
+from distrobuild.cli.session import Session, console, kernel_project_options
+from distrobuild.cli.view import TerminalView
+from distrobuild.engine.events import Stream
+from distrobuild.formats.ktap import Outcome
+from distrobuild.plan.bare_kernel import NoKernelTest, kernel_named, plan_kernel_tests
+from distrobuild.plan.early import check_sources
+from distrobuild.stages.kernel_test import RESULT
+
+COLOURS = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.SKIPPED: "yellow"}
+
+
+@click.command("test")
+@click.argument("kernels", nargs=-1, metavar="[KERNEL]...")
+@click.option("--only", multiple=True, metavar="NAME", help="Only this test of the manifest; may be repeated.")
+@kernel_project_options
+def command(session: Session, kernels: tuple[str, ...], only: tuple[str, ...]) -> None:
+    """Boot each KERNEL (default: all that have tests) by itself for each of its tests, and say what they found.
+
+    Results come from the store while kernel and test are unchanged. Exits with 1 if a test fails.
+    """
+    manifest = session.loaded.manifest
+    tested = [name for name, kernel in manifest.kernels.items() if kernel.tests]
+    if not kernels and not tested:
+        raise NoKernelTest("no kernel of the manifest has tests", hint="`explain kernels.*.tests`")
+    for kernel in kernels or tested:
+        _test(session, kernel_named(manifest, kernel), only)
+
+
+def _test(session: Session, kernel: str, only: tuple[str, ...]) -> None:
+    screen = console()
+    selection = selection_of(session, kernel)
+    with contextlib.ExitStack() as stack:
+        emit = Stream(stack.enter_context(TerminalView(screen)))
+        check_sources(selection)
+        plan = plan_kernel_tests(selection, lock_of(session, selection, emit), only)
+        entries = session.engine(selection, emit).build(plan)
+    for goal in plan.goals:
+        title = f"{kernel}: {goal.name.removeprefix('kernel_test/')}"
+        _print_results(screen, title, entries[goal.name].output / RESULT)
+
+
+def _print_results(screen: Console, title: str, path: Path) -> None:
+    record = json.loads(path.read_text("utf-8"))
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
+    for result in record["tests"]:
+        colour = COLOURS[Outcome(result["outcome"])]
+        table.add_row(f"[{colour}]{result['outcome']}[/]", escape(result["name"]), escape(result["note"]))
+    screen.print(f"[bold]{title}[/] ({record['accelerator']})", highlight=False)
+    screen.print(table, highlight=False)
