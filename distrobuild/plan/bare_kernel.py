@@ -13,6 +13,7 @@ from distrobuild.manifest.models import Manifest
 from distrobuild.plan.graph import Input, Node, Plan
 from distrobuild.plan.parts import Parts
 from distrobuild.plan.selection import Selection, select
+from distrobuild.stages.kernel_settings import KernelSettingsStage
 from distrobuild.stages.kernel_test import KernelTestOptions, KernelTestStage
 
 
@@ -59,6 +60,17 @@ def select_kernel(manifest: Manifest, root: Path, name: str, base: str | None, f
 def plan_kernel(selection: Selection, lock: Lock) -> Plan:
     """The plan of the selection's kernel."""
     return Plan(selection.name, (Parts(selection, lock).kernel,), selection.manifest.epoch, selection.architecture)
+
+
+def plan_settings(selection: Selection, lock: Lock, flavours: Iterable[str]) -> Plan:
+    """The plan that configures these flavours of the selection's kernel, and compiles nothing."""
+    parts = Parts(selection, lock)
+    trees = [parts.kernel_tree(flavour) for flavour in flavours]
+    goals = tuple(
+        Node(f"kernel_settings/{tree.flavour}", KernelSettingsStage(tree), parts.kernel_inputs(tree), parts.tools)
+        for tree in trees
+    )
+    return Plan(selection.name, goals, selection.manifest.epoch, selection.architecture)
 
 
 def kernel_source(selection: Selection, lock: Lock) -> Input:

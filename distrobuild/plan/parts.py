@@ -22,7 +22,8 @@ from distrobuild.stages.deb import DebOptions, DebStage
 from distrobuild.stages.fetch import FetchOptions, FetchStage, File
 from distrobuild.stages.git import GitOptions, GitStage
 from distrobuild.stages.install import InstallOptions, InstallStage
-from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
+from distrobuild.stages.kernel import KernelOptions, KernelStage
+from distrobuild.stages.kernel_prepare import TreeOptions, fragment_input
 from distrobuild.stages.kernel_source import SHARED
 from distrobuild.stages.lint import LintOptions, LintStage
 from distrobuild.stages.repository import RepositoryOptions, RepositoryStage
@@ -65,27 +66,35 @@ class Parts:
             self._kernels[flavour] = self._kernel(name, flavour)
         return self._kernels[flavour]
 
-    def _kernel(self, node: str, flavour_name: str) -> Node:
+    def _kernel(self, node: str, flavour: str) -> Node:
         name, chosen = self.selection.target.kernel, self.selection.kernel
         # Whoever asks makes a system.
         assert name is not None
         assert chosen is not None
-        flavour = chosen.flavours[flavour_name]
-        fragments = chosen.fragments(flavour)
-        inputs: dict[str, Input] = {"source": self.kernel_source, **self.kernel_patches}
-        inputs |= {fragment_input(path): self.tree(path) for path in fragments}
+        tree = self.kernel_tree(flavour)
         options = KernelOptions(
-            name=name,
+            **tree.model_dump(), name=name, maintainer=self.maintainer, selftests=self._selftests(chosen, flavour)
+        )
+        return Node(node, KernelStage(options), self.kernel_inputs(tree), self.tools)
+
+    def kernel_tree(self, flavour: str) -> TreeOptions:
+        """The tree that a flavour of the kernel is compiled from."""
+        kernel = self.selection.kernel
+        assert kernel is not None
+        chosen = kernel.flavours[flavour]
+        return TreeOptions(
             distribution=self.manifest.name,
             version=self.manifest.version,
-            flavour=flavour_name,
-            maintainer=self.maintainer,
-            base_config=flavour.base_config,
-            config=fragments,
-            patches=chosen.patches,
-            selftests=self._selftests(chosen, flavour_name),
+            flavour=flavour,
+            base_config=chosen.base_config,
+            config=kernel.fragments(chosen),
+            patches=kernel.patches,
         )
-        return Node(node, KernelStage(options), inputs, self.tools)
+
+    def kernel_inputs(self, options: TreeOptions) -> dict[str, Input]:
+        """What a stage reads that prepares this tree."""
+        fragments = {fragment_input(path): self.tree(path) for path in options.config}
+        return {"source": self.kernel_source, **self.kernel_patches, **fragments}
 
     def _selftests(self, kernel: Kernel, flavour: str) -> tuple[str, ...]:
         """Those that a test boots in this flavour."""

@@ -55,7 +55,7 @@ class KernelEbuildStage(Stage[KernelEbuildOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "source": "what the kernel stage unpacks",
         "patches": "folder with the patches; only if there are any",
-        "patches/*": "folders beside that one, where the series names patches of them",
+        "shared/*": "folders beside that one, where the series names patches of them",
         "kernel": "what the kernel stage made",
     }
     outputs: Mapping[str, str] = {

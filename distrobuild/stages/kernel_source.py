@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from distrobuild.errors import DistrobuildError, Problem
 from distrobuild.formats import patch_apply
 from distrobuild.formats.patch_apply import PatchDoesNotApply, Tree
 from distrobuild.formats.patch_series import Series
+from distrobuild.stages.kernel_make import TREE
 from distrobuild.stages.stage import Job
 
 VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *= *(.*)$", re.MULTILINE)
@@ -17,7 +18,7 @@ DEBIAN_PACKAGE = "linux-source-*.deb"
 DEBIAN_TARBALLS = "usr/src/linux-source-*.tar.xz"
 """Where a linux-source package keeps the tree (and, beside it, patches in other formats)."""
 TARBALL = "linux-*.tar.xz"
-SHARED = "patches/"
+SHARED = "shared/"
 """How the inputs begin that hold patches of several lines."""
 
 
@@ -25,7 +26,7 @@ class NoKernelSource(DistrobuildError):
     """The folder of the source holds none of the three forms that it may come in."""
 
 
-def unpack(job: Job, name: str) -> None:
+def unpack(job: Job, name: str = TREE) -> None:
     """Put the source tree at /work/NAME, from whichever form it came in. Raises `NoKernelSource`."""
     source = job.inputs["source"]
     if packages := sorted(source.glob(DEBIAN_PACKAGE)):
@@ -56,11 +57,12 @@ def shared_patches(inputs: Mapping[str, Path]) -> dict[str, Path]:
     return {name.removeprefix(SHARED): path for name, path in inputs.items() if name.startswith(SHARED)}
 
 
-def apply_series(series: Series, tree: Path, log: Callable[[str], None]) -> None:
-    """Apply every patch to the files below `tree` with zero fuzz; a hunk may have moved, which is logged.
+def apply_series(job: Job, series: Series) -> None:
+    """Apply every patch to the files of the unpacked tree with zero fuzz; a hunk may have moved, which is logged.
 
     Stops at the first patch that does not apply, with all of its hunks that do not: `PatchDoesNotApply`.
     """
+    tree, log = job.work / TREE, job.log
     version = tree_version((tree / "Makefile").read_text("utf-8"))
     if series.base and series.base != version:
         log(f"series {series.name} was last refreshed on {series.base}, this tree is {version}")

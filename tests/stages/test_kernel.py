@@ -16,8 +16,9 @@ from debian.debfile import DebFile
 
 from distrobuild.errors import InvalidInput
 from distrobuild.formats.patch_apply import PatchDoesNotApply
-from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
+from distrobuild.stages.kernel import KernelOptions, KernelStage
 from distrobuild.stages.kernel_config import SymbolsLost
+from distrobuild.stages.kernel_prepare import fragment_input
 from distrobuild.stages.stage import Job
 from tests.stages.small_kernel import RELEASE, write_tree
 

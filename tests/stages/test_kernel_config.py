@@ -35,8 +35,8 @@ def job(tmp_path_factory: pytest.TempPathFactory, tools_root: Path) -> Job:
     inputs = {"source": source}
     sandbox = Sandbox(root=tools_root, inputs=inputs, work=folder / "work", output=folder / "output", epoch=0)
     job = Job(inputs, folder / "work", folder / "output", sandbox, print, 0, os.cpu_count() or 1, folder / "cache")
-    kernel_source.unpack(job, TREE)
-    kernel_source.apply_series(read_series(PROJECT / str(KERNEL.patches)), job.work / TREE, print)
+    kernel_source.unpack(job)
+    kernel_source.apply_series(job, read_series(PROJECT / str(KERNEL.patches)))
     return job
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from distrobuild.stages.kernel import KernelOptions, KernelStage, fragment_input
+from distrobuild.stages.kernel import KernelOptions, KernelStage
 from distrobuild.stages.kernel_ebuild import KernelEbuildOptions, KernelEbuildStage
+from distrobuild.stages.kernel_prepare import fragment_input
 from distrobuild.stages.portage import REPOSITORY, Portage, write_repository
 from distrobuild.stages.stage import Job
 from tests.stages import small_kernel

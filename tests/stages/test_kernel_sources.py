@@ -40,7 +40,6 @@ def build_kernel(project: Path, **source: str) -> Entry:
         "patches": None,
         "config": ["small.config"],
         "flavours": {mlos.FLAVOUR: {"config": []}},
-        "tests": None,  # they are about patches that the small tree has not
     }
     (project / "small.yaml").write_text(json.dumps({"kernels": {"mlos-6.12": kernel}}))
     session = Session((project / "distro.yaml", project / "small.yaml"), (), mlos.BASE, mlos.FLAVOUR)

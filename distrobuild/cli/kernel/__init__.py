@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from distrobuild.cli.kernel import build, refresh, test
+from distrobuild.cli.kernel import build, config, refresh, shell, test
 
 
 @click.group(name="kernel")
@@ -12,5 +12,5 @@ def command() -> None:
     """Work on a kernel's patches and configuration, and prove what they do."""
 
 
-for module in (build, refresh, test):
+for module in (config, build, test, refresh, shell):
     command.add_command(module.command)

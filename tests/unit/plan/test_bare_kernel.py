@@ -83,10 +83,12 @@ def test_shared_patches_are_an_input_of_their_own(root: Path) -> None:
     selection = selected(root, "booted")
     kernel = Parts(selection, locked(selection)).kernel
     assert {
-        name: getattr(each, "name", None) for name, each in kernel.inputs.items() if name.startswith("patches")
+        name: getattr(each, "name", None)
+        for name, each in kernel.inputs.items()
+        if name.startswith(("patches", "shared"))
     } == {
         "patches": "patches/6.12",
-        "patches/common": "patches/common",
+        "shared/common": "patches/common",
     }
 
 
