@@ -56,6 +56,8 @@ class Request(Locked):
     install: tuple[str, ...]
     dependencies: bool = True
     """Whether all that the packages depend on is locked too; not so for a source that is only unpacked."""
+    check_valid_until: bool = True
+    """Whether an index that has expired is refused."""
 
 
 class Section(Locked):

@@ -35,6 +35,8 @@ class AptSource(Model):
     """Package that carries the tree, for example `linux-source-6.12`."""
     suite: Name | None = None
     """Debian release that has it; default: that of the tools root. Only the tree is taken from there."""
+    check_valid_until: bool = True
+    """`false` also takes an index that has expired, as a mirror that stands still has it. It is signed all the same."""
 
 
 class KernelOrgSource(Model):
@@ -98,8 +100,6 @@ class KernelFlavour(Model):
     """The make target that the configuration starts from."""
     config: tuple[ProjectPath, ...] = ()
     """Fragments applied in order after the kernel's own ones; later wins. Every symbol asked for must survive."""
-    common: bool = True
-    """Begin with the fragments of the kernel; `false` for a flavour that stands alone, such as one for tests only."""
 
 
 class Kernel(Model):
@@ -120,7 +120,7 @@ class Kernel(Model):
 
     def fragments(self, flavour: KernelFlavour) -> tuple[str, ...]:
         """Those of a flavour, in order."""
-        return (*self.config, *flavour.config) if flavour.common else flavour.config
+        return (*self.config, *flavour.config)
 
 
 class Signing(Model):

@@ -58,8 +58,15 @@ def kernel_sections(selection: Selection) -> dict[str, Wanted]:
     sections = {TOOLS: _tools(selection)}
     if selection.kernel is not None and isinstance(source := selection.kernel.source, AptSource):
         tools = sections[TOOLS]
-        only = {"suite": source.suite or tools.request.suite, "install": (source.apt,), "dependencies": False}
-        sections[kernel_section(selection)] = Wanted(tools.request.model_copy(update=only), tools.keyring)
+        request = tools.request.model_copy(
+            update={
+                "suite": source.suite or tools.request.suite,
+                "install": (source.apt,),
+                "dependencies": False,
+                "check_valid_until": source.check_valid_until,
+            }
+        )
+        sections[kernel_section(selection)] = Wanted(request, tools.keyring)
     return sections
 
 

@@ -70,11 +70,11 @@ class Resolver:
         return Section(request=request, repositories=places, packages=tuple(packages))
 
     def _archive(self, request: Request, places: tuple[Repository, ...]) -> Archive:
-        known = (places, request.snapshot)
+        known = (places, request.snapshot, request.check_valid_until)
         if known not in self._archives:
             name = f"{DISTRIBUTIONS[DistributionName(request.distribution)].title} {request.suite}"
             state = Path(self._folder.name) / str(len(self._archives))
-            archive = Archive(name, places, self.architecture, state)
+            archive = Archive(name, places, self.architecture, state, dated=not request.check_valid_until)
             archive.update()
             if request.snapshot is not None:
                 archive = archive.at(request.snapshot, state.with_name(f"{state.name}-snapshot"))

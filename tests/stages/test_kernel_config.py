@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from distrobuild.engine.events import Stream
 from distrobuild.formats import kconfig
 from distrobuild.formats.patch_series import read_series
-from distrobuild.manifest.models import Kernel
+from distrobuild.manifest.models import Manifest
+from distrobuild.plan.bare_kernel import plan_settings, select_kernel
 from distrobuild.sandbox.sandbox import Sandbox
 from distrobuild.stages import kernel_config, kernel_source
 from distrobuild.stages.kernel_config import SymbolsLost
@@ -22,7 +24,8 @@ from distrobuild.stages.stage import Job
 from tests import mlos
 
 PROJECT = Path(__file__).parents[2]
-KERNEL = Kernel.model_validate(yaml.safe_load((PROJECT / "distro.yaml").read_text())["kernels"]["mlos-6.12"])
+MANIFEST = Manifest.model_validate(yaml.safe_load((PROJECT / "distro.yaml").read_text()))
+KERNEL = MANIFEST.kernels["mlos-6.12"]
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +57,16 @@ def requested(job: Job, base: str, *texts: str) -> dict[str, str]:
     return {setting.symbol: setting.value for setting in got}
 
 
-@pytest.mark.parametrize("flavour", sorted(KERNEL.flavours))
-def test_every_symbol_of_a_shipped_flavour_survives(job: Job, flavour: str) -> None:
-    paths = KERNEL.fragments(KERNEL.flavours[flavour])
-    config = configure(job, KERNEL.flavours[flavour].base_config, *((PROJECT / path).read_text() for path in paths))
-    assert config["MLOS"] == "y"
-    assert config["DEVTMPFS"] == "y"
+@pytest.mark.parametrize("name", sorted(MANIFEST.kernels))
+def test_every_symbol_of_every_flavour_of_every_line_survives(name: str) -> None:
+    selection = select_kernel(MANIFEST, PROJECT, name, mlos.BASE, None)
+    emit = Stream(mlos.say)
+    flavours = MANIFEST.kernels[name].flavours
+    plan = plan_settings(selection, mlos.session().lock(selection, emit, only_kernel=True), flavours)
+    entries = mlos.session().engine(selection, emit).build(plan)
+    for goal in plan.goals:
+        config = kconfig.parse_config((entries[goal.name].output / "config").read_text("utf-8"))
+        assert (config["MLOS"], config["SCHED_CLASS_ML"], config["PREEMPT_DYNAMIC"]) == ("y", "y", "y")
 
 
 def test_every_symbol_that_server_leaves_out_can_be_added(job: Job) -> None:
