@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No task of SCHED_ML is lost, whatever happens at once: policies, affinity, fork, yield and sleep by many threads,
+ * No task of SCHED_ML is lost, whatever happens at once: policies, nice, affinity, fork, yield and sleep by many threads,
  * while processors go and come, tasks move between control groups and the budget changes. What else goes wrong, a
  * kernel with lock debugging says on its console.
  *
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,6 +41,7 @@ struct attributes {
 
 static atomic_bool stopped;
 static atomic_ulong operations, lost_policies;
+static atomic_int names[THREADS];
 static int cpus;
 
 static int set_policy(uint32_t number, uint32_t priority, uint64_t deadline)
@@ -89,8 +91,9 @@ static void *disturb(void *number)
 {
 	unsigned int seed = (unsigned int)(uintptr_t)number + 1;
 
+	names[(uintptr_t)number] = (int)syscall(SYS_gettid);
 	while (!stopped) {
-		switch (rand_r(&seed) % 12) {
+		switch (rand_r(&seed) % 13) {
 		case 0:
 		case 1:
 			set_policy(SCHED_ML, 1 + rand_r(&seed) % 4, (1 + rand_r(&seed) % 50) * 1000000ULL);
@@ -118,6 +121,10 @@ static void *disturb(void *number)
 			break;
 		case 9:
 			prctl(PR_SCHED_ML, 1, (unsigned long)(rand_r(&seed) % 2), 0UL, 0UL);
+			break;
+		case 10:
+			/* Of a task that waits: a class is told of it where it may not push tasks. */
+			setpriority(PRIO_PROCESS, (id_t)names[rand_r(&seed) % THREADS], (int)(rand_r(&seed) % 5));
 			break;
 		default:
 			spin(3000);
