@@ -10,7 +10,7 @@ import pytest
 
 from distrobuild.engine.events import Stream
 from distrobuild.formats.ktap import Outcome
-from distrobuild.plan.bare_kernel import NoKernelTest, plan_kernel_tests
+from distrobuild.plan.bare_kernel import NoKernelTest, plan_kernel_tests, select_kernel
 from distrobuild.stages.kernel_test import RESULT, KernelTestFailed, KernelTestOptions, KernelTestStage
 from distrobuild.stages.stage import Job
 from tests import mlos
@@ -20,11 +20,11 @@ HEAD = "#include <stdio.h>\n#include <unistd.h>\n#include <fcntl.h>\nint main(in
 OK = 'puts("KTAP version 1\\n1..1\\nok 1 it runs # as process");'
 
 
-@pytest.fixture(scope="session")
-def results() -> dict[str, dict[str, tuple[Outcome, str]]]:
-    """Every test of the manifest's kernel: name of each of its tests, its outcome and note."""
-    selection = mlos.selection()
-    plan = plan_kernel_tests(selection, mlos.session().lock(selection, Stream()))
+@pytest.fixture(scope="session", params=["mlos-6.12", "mlos-7.2"])
+def results(request: pytest.FixtureRequest) -> dict[str, dict[str, tuple[Outcome, str]]]:
+    """Every test of a kernel of the manifest: name of each of its tests, its outcome and note."""
+    selection = select_kernel(mlos.session().loaded.manifest, mlos.ROOT, request.param, mlos.BASE, mlos.FLAVOUR)
+    plan = plan_kernel_tests(selection, mlos.session().lock(selection, Stream(), only_kernel=True))
     entries = mlos.session().engine(selection, Stream(mlos.say)).build(plan)
     found = {}
     for goal in plan.goals:
