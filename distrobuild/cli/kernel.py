@@ -81,8 +81,9 @@ def build(session: Session, kernel: str | None, output: Path) -> None:
 @command.command()
 @click.argument("kernel", required=False)
 @click.option("--only", multiple=True, metavar="NAME", help="Only this test of the manifest; may be repeated.")
+@click.option("--release", is_flag=True, help="Also the tests that take too long for every run: `release: true`.")
 @project_options
-def test(session: Session, kernel: str | None, only: tuple[str, ...]) -> None:
+def test(session: Session, kernel: str | None, only: tuple[str, ...], release: bool) -> None:
     """Boot KERNEL (default: the only one) by itself for each of its tests, and say what they found.
 
     Results come from the store while kernel and test are unchanged. Exits with 1 if a test fails.
@@ -92,7 +93,7 @@ def test(session: Session, kernel: str | None, only: tuple[str, ...]) -> None:
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(screen)))
         check_sources(selection)
-        plan = plan_kernel_tests(selection, session.lock(selection, emit), only)
+        plan = plan_kernel_tests(selection, session.lock(selection, emit), only, release=release)
         entries = session.engine(selection, emit).build(plan)
     for goal in plan.goals:
         _print_results(screen, goal.name.removeprefix("kernel_test/"), entries[goal.name].output / RESULT)
