@@ -47,7 +47,7 @@ def test_each_kind_of_trouble_is_recognised(line: str, trouble: Trouble) -> None
     [
         "[    0.000000] Linux version 6.12.117-mlos-vm (mlos@distrobuild)",
         "[  OK  ] Reached target graphical.target - Graphical Interface.",
-        "[    0.300000] kmemleak: 3 new suspicious memory leaks (see /sys/kernel/debug/kmemleak)",
+        "[    0.300000] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
         "[   50.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [swapper/0:1]",
         "[   50.000000] BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 31s!",
         "[    1.000000] Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on",
