@@ -14,6 +14,7 @@ from benchmarks.flatcar import flatcar
 from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
 from benchmarks.measure import Ratio, peak_mebibytes, seconds
+from benchmarks.onnx_latency import onnx
 from benchmarks.sched_ml import sched_ml
 from tests import mlos
 
@@ -51,6 +52,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],
     "kernel": kernel,
+    "onnx": onnx,
 }
 """All of them measure with the user's own store; these take half an hour together."""
 

@@ -67,7 +67,11 @@ SIGNS_OF_TROUBLE = (
     # Lockups are left out: a busy host that emulates processors causes them in a sound guest.
     (Trouble.OOPS, r"\] BUG: (?!soft lockup|workqueue lockup)"),
     (Trouble.OOPS, r"\] (kernel BUG at|Oops: |general protection fault|invalid opcode: )"),
+    # Lock debugging, SLUB's checks, and UBSAN write it in ways of their own; KASAN and KFENCE begin as others do.
+    (Trouble.OOPS, r"\] (\[ BUG: |BUG [\w-]+ \(|UBSAN: )"),
     (Trouble.WARNING, r"\] WARNING: (CPU: \d+ PID: \d+ at |possible |inconsistent |suspicious )"),
+    (Trouble.WARNING, r"\] WARNING: (bad |held lock freed|lock held |Nested lock |\S+ still has locks held)"),
+    (Trouble.WARNING, r"\] WARNING: \S+-safe -> \S+-unsafe lock order detected"),
     (Trouble.EMERGENCY, r"^You are in (emergency|rescue) mode|Reached target .*(emergency|rescue)\.target"),
     (Trouble.NO_ROOT, r"^\(initramfs\)|Unable to find a medium|Gave up waiting for root|ALERT! +\S+ does not exist"),
     (Trouble.NO_MEDIUM, r"^No bootable (device|medium)|BdsDxe: No bootable option|^grub( rescue)?> ?$"),

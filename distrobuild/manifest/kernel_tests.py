@@ -31,3 +31,5 @@ class KernelTest(Model):
     """Memory of the guest in MiB."""
     timeout_seconds: float = Field(default=600, gt=0)
     """How long it may take, in seconds of the host."""
+    release: bool = False
+    """Only with `kernel test --release` or by name: too long for every run."""

@@ -78,13 +78,18 @@ def kernel_source(selection: Selection, lock: Lock) -> Input:
     return Parts(selection, lock).kernel_source
 
 
-def plan_kernel_tests(selection: Selection, lock: Lock, names: Iterable[str] = ()) -> Plan:
-    """The plan of these tests of the selection's kernel, or of all. Raises `NoKernelTest`."""
+def plan_kernel_tests(selection: Selection, lock: Lock, names: Iterable[str] = (), *, release: bool = False) -> Plan:
+    """The plan of these tests of the selection's kernel, else of all: also those for a release only if `release`.
+
+    Raises `NoKernelTest`.
+    """
     kernel = selection.kernel
     assert kernel is not None  # a target without a kernel has no tests of it
     if not kernel.tests:
         raise NoKernelTest(f"kernel {selection.target.kernel} has no tests", hint="`explain kernels.*.tests`")
-    chosen = tuple(names) or tuple(kernel.tests)
+    chosen = tuple(names) or tuple(name for name, test in kernel.tests.items() if release or not test.release)
+    if not chosen:
+        raise NoKernelTest(f"every test of kernel {selection.target.kernel} is for a release", hint="`--release`")
     for name in chosen:
         if name not in kernel.tests:
             hint = suggestion.hint(name, kernel.tests, otherwise="there is")
@@ -98,5 +103,5 @@ def _test(parts: Parts, name: str, test: KernelTest) -> Node:
     inputs: dict[str, Input] = {"kernel": parts.kernel_in(test.flavour or parts.selection.flavour)}
     if test.program is not None:
         inputs["program"] = parts.tree(test.program)
-    options = KernelTestOptions(**test.model_dump(exclude={"flavour", "program"}))
+    options = KernelTestOptions(**test.model_dump(exclude={"flavour", "program", "release"}))
     return Node(f"kernel_test/{name}", KernelTestStage(options), inputs, parts.tools)

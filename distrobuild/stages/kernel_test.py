@@ -1,8 +1,8 @@
 """Boot a kernel with nothing but one test program, and read what it says.
 
-No system stands around it: an initial RAM file system of a first process (`templates/kernel_test/init.c`) and the
-programs, a serial console, and KTAP on it. So a test takes the seconds that it needs, and whatever it finds is the
-kernel's.
+No system stands around it: an initial RAM file system of a first process (`templates/kernel_test`) and the programs, a
+serial console, and KTAP on it. So a test takes the seconds that it needs, and whatever it finds is the kernel's. Where
+the kernel looks for memory that it lost, the first process asks for it when the programs have ended.
 
 Measurements repeat if guest time is counted in instructions: QEMU's `-icount` with one emulated processor. They then do
 not depend on what else the host does.
@@ -26,7 +26,8 @@ from distrobuild.formats.ktap import Outcome, Report, read_ktap
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
 from distrobuild.stages.stage import Job, Options, Stage
 
-INIT = Path(__file__).parent / "templates" / "kernel_test" / "init.c"
+INIT = Path(__file__).parent / "templates" / "kernel_test"
+INIT_SOURCES = ("init.c", "leaks.c")
 COMPILE = ("cc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-static", "-pthread")
 COUNTED = ("-accel", "tcg", "-icount", "shift=2,sleep=off")
 """Each instruction takes 4 ns of guest time, and a processor that sleeps takes none of the host's."""
@@ -36,6 +37,8 @@ PACK = (
     "cd /work/initrd && find . | LC_ALL=C sort | cpio --quiet --create --format=newc --owner=+0:+0 > /work/initrd.cpio"
 )
 ENDED = re.compile(r"# (?P<program>\S+) ended with status (?P<status>\d+)")
+LEAKED = re.compile(r"# kmemleak (?!found 0 leaks)(?:found|cannot) .*")
+"""What leaks.c says if memory was lost, or if it could not find out."""
 SKIP_STATUS = 4
 """What a program of kselftest ends with that found nothing to do (KSFT_SKIP in kselftest.h)."""
 KILLED = 137
@@ -116,8 +119,8 @@ class KernelTestStage(Stage[KernelTestOptions]):
         """The initial RAM file system, with the programs below `tests`."""
         tests = job.work / "initrd" / "tests"
         tests.mkdir(parents=True)
-        shutil.copyfile(INIT, job.work / "init.c")
-        job.sandbox.run([*COMPILE, "-o", "/work/initrd/init", "/work/init.c"])
+        shutil.copytree(INIT, job.work / "init")
+        job.sandbox.run([*COMPILE, "-o", "/work/initrd/init", *(f"/work/init/{name}" for name in INIT_SOURCES)])
         if "program" in job.inputs:
             job.sandbox.run([*COMPILE, "-x", "c", "-o", "/work/initrd/tests/program", "/inputs/program", "-lm"])
         if self.options.selftest is not None:
@@ -167,7 +170,14 @@ class KernelTestStage(Stage[KernelTestOptions]):
             return f"{len(report.failed)} of {len(report.results)} tests failed: {names}"
         if report.gaps:
             return report.gaps[0]
-        for match in filter(None, map(ENDED.fullmatch, lines)):
-            if int(match["status"]) not in {0, SKIP_STATUS}:
-                return f"the program {match['program']} ended with status {match['status']}"
+        if complaint := next(filter(None, map(_complaint, lines)), None):
+            return complaint
         return None if report.results else "no test said anything"
+
+
+def _complaint(line: str) -> str | None:
+    """What the first process found amiss: a program's end, or memory that was lost."""
+    if match := ENDED.fullmatch(line):
+        fine = int(match["status"]) in {0, SKIP_STATUS}
+        return None if fine else f"the program {match['program']} ended with status {match['status']}"
+    return line.removeprefix("# ") if LEAKED.fullmatch(line) else None

@@ -76,6 +76,9 @@ def test_a_program_gets_its_arguments_and_is_recorded(boot: Callable[..., Job]) 
         ('puts("1..1\\nok 1 first"); fflush(stdout); _exit(3);', "the program program ended with status 3"),
         ('puts("hello");', "no test said anything"),
         (f'{OK} fflush(stdout); write(open("/proc/sysrq-trigger", O_WRONLY), "c", 1);', "kernel panic|kernel oops"),
+        (f'{OK} fflush(stdout); dprintf(open("/dev/kmsg", O_WRONLY), "UBSAN: in x.c:1:2\\n");', "kernel oops: .*UBSAN"),
+        (f'{OK} puts("# kmemleak found 2 leaks");', "kmemleak found 2 leaks"),
+        (f'{OK} puts("# kmemleak cannot scan: Operation not permitted");', "kmemleak cannot scan"),
     ],
 )
 def test_what_goes_wrong_is_said(boot: Callable[..., Job], body: str, reason: str) -> None:
@@ -86,6 +89,10 @@ def test_what_goes_wrong_is_said(boot: Callable[..., Job], body: str, reason: st
 def test_a_guest_that_does_not_end_is_ended(boot: Callable[..., Job]) -> None:
     with pytest.raises(KernelTestFailed, match="did not come to its end in 20 s"):
         boot(f"{OK} fflush(stdout); for (;;) pause();", timeout_seconds=20)
+
+
+def test_no_leak_is_no_complaint(boot: Callable[..., Job]) -> None:
+    boot(f'{OK} puts("# kmemleak found 0 leaks");')
 
 
 def test_an_unknown_test_is_refused_by_name() -> None:

@@ -26,8 +26,9 @@ COLOURS = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.SKIPPED: "yel
 @click.command("test")
 @click.argument("kernels", nargs=-1, metavar="[KERNEL]...")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this test of the manifest; may be repeated.")
+@click.option("--release", is_flag=True, help="Also the tests that take too long for every run: `release: true`.")
 @kernel_project_options
-def command(session: Session, kernels: tuple[str, ...], only: tuple[str, ...]) -> None:
+def command(session: Session, kernels: tuple[str, ...], only: tuple[str, ...], release: bool) -> None:
     """Boot each KERNEL (default: all that have tests) by itself for each of its tests, and say what they found.
 
     Results come from the store while kernel and test are unchanged. Exits with 1 if a test fails.
@@ -37,16 +38,16 @@ def command(session: Session, kernels: tuple[str, ...], only: tuple[str, ...]) -
     if not kernels and not tested:
         raise NoKernelTest("no kernel of the manifest has tests", hint="`explain kernels.*.tests`")
     for kernel in kernels or tested:
-        _test(session, kernel_named(manifest, kernel), only)
+        _test(session, kernel_named(manifest, kernel), only, release)
 
 
-def _test(session: Session, kernel: str, only: tuple[str, ...]) -> None:
+def _test(session: Session, kernel: str, only: tuple[str, ...], release: bool) -> None:
     screen = console()
     selection = selection_of(session, kernel)
     with contextlib.ExitStack() as stack:
         emit = Stream(stack.enter_context(TerminalView(screen)))
         check_sources(selection)
-        plan = plan_kernel_tests(selection, lock_of(session, selection, emit), only)
+        plan = plan_kernel_tests(selection, lock_of(session, selection, emit), only, release=release)
         entries = session.engine(selection, emit).build(plan)
     for goal in plan.goals:
         title = f"{kernel}: {goal.name.removeprefix('kernel_test/')}"

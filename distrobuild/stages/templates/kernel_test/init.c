@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "leaks.h"
+
 #define TESTS "/tests"
 
 static const struct {
@@ -57,6 +59,7 @@ int main(int count, char **arguments)
 	(void)count; /* the kernel hands on the words of its command line after `--` */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mount_all();
+	forget_leaks();
 	programs = scandir(TESTS, &entries, is_program, alphasort);
 	for (int i = 0; i < programs; i++) {
 		char path[512];
@@ -64,6 +67,7 @@ int main(int count, char **arguments)
 		snprintf(path, sizeof(path), TESTS "/%s", entries[i]->d_name);
 		printf("# %s ended with status %d\n", entries[i]->d_name, run(path, arguments));
 	}
+	report_leaks();
 	fflush(stdout);
 	sync();
 	reboot(RB_POWER_OFF);
