@@ -115,6 +115,8 @@ class SystemTarget(Contents):
     """System time zone."""
     hostname: Name | None = None
     """Host name; default: the distribution's name."""
+    kernel_arguments: tuple[Annotated[str, StringConstraints(pattern=KERNEL_ARGUMENT)], ...] = ()
+    """Words added to the command line of the kernel. Under Secure Boot, a release of Flatcar leaves them out."""
 
     @property
     def own_kernel(self) -> bool:
@@ -223,8 +225,6 @@ class FlatcarTarget(SystemTarget):
     """Where `/usr` comes from: packages of Debian, a release of Flatcar, or nowhere (`none`: there is no image)."""
     kernel: Name | None = None
     """Which of `kernels` boots; needed where a system is made of packages, and with `level: kernel`."""
-    kernel_arguments: tuple[Annotated[str, StringConstraints(pattern=KERNEL_ARGUMENT)], ...] = ()
-    """Words added to the command line of the kernel. Under Secure Boot, a release of Flatcar leaves them out."""
     layout: Literal["flatcar", "systemd"] = "flatcar"
     """Partitions as Flatcar has them, or as systemd finds and updates them by itself."""
     outputs: tuple[Literal["raw", "qcow2", "vmdk", "vhd", "gce", "pxe", "iso"], ...] = ("raw",)

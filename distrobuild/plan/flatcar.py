@@ -133,7 +133,7 @@ class Flatcar(FlatcarParts):
             file_stem=f"{self.file_stem}-pxe",
             title=self.selection.title,
             version=self.manifest.version,
-            command_line=(*WITHOUT_DISK, *CONSOLES),
+            command_line=(*WITHOUT_DISK, *CONSOLES, *self.target.kernel_arguments),
         )
         return Node("pxe", PxeStage(options), {"install": self.install, "usr": self.system.squashfs})
 
@@ -146,7 +146,7 @@ class Flatcar(FlatcarParts):
             title=self.selection.title,
             version=self.manifest.version,
             architecture=self.selection.architecture,
-            command_line=WITHOUT_DISK,
+            command_line=(*WITHOUT_DISK, *self.target.kernel_arguments),
         )
         return Node("iso", MemoryIsoStage(options), {"pxe": self.pxe}, self.tools)
 

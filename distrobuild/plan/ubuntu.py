@@ -26,6 +26,7 @@ class Ubuntu(Parts):
             title=selection.title,
             version=self.manifest.version,
             architecture=selection.architecture,
+            kernel_arguments=selection.target.kernel_arguments,
         )
         inputs = {
             "install": self.install,

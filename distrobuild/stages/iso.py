@@ -13,7 +13,10 @@ TEMPLATES = Path(__file__).parent / "templates" / "iso"
 
 
 class IsoOptions(MediumOptions):
-    """What the medium calls itself."""
+    """What the medium calls itself, and what its kernel is told."""
+
+    kernel_arguments: tuple[str, ...] = ()
+    """Words added to the kernel's command line, in every entry of the menu."""
 
 
 class IsoStage(Stage[IsoOptions]):

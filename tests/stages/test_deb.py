@@ -251,33 +251,7 @@ def test_units_rules_and_groups_of_the_node_are_valid(node: Sandbox) -> None:
     configuration = "/inputs/node/usr/lib"
     node.run(["udevadm", "verify", "--resolve-names=never", f"{configuration}/udev/rules.d"])
     node.run(["systemd-sysusers", "--dry-run", f"{configuration}/sysusers.d/mlos-node.conf"])
-    node.run(["systemd-tmpfiles", "--dry-run", "--create", f"{configuration}/tmpfiles.d/mlos-node.conf"])
     complaints: list[str] = []  # an unknown key is only a warning to systemd-analyze
-    analyze = ["systemd-analyze", "--man=no", "--root=/inputs/node", "verify", "mlos-hugepages.service"]
+    analyze = ["systemd-analyze", "--man=no", "--root=/inputs/node", "verify", "mlos-role.service"]
     replace(node, log=complaints.append).run(analyze)
     assert complaints == []
-
-
-def set_hugepages(node: Sandbox, reserved: str, on_demand: str) -> list[int]:
-    """What the script writes on a machine of 8 GiB with pages of 2 MiB."""
-    proc = node.work / "proc"
-    (proc / "sys/vm").mkdir(parents=True, exist_ok=True)
-    (proc / "meminfo").write_text("MemTotal:        8388608 kB\nHugepagesize:       2048 kB\n")
-    node.run(
-        ["/inputs/node/usr/lib/mlos/set-hugepages"],
-        environment={"PROC": "/work/proc", "RESERVED_PERCENT": reserved, "ON_DEMAND_PERCENT": on_demand},
-    )
-    return [int((proc / "sys/vm" / name).read_text()) for name in ("nr_hugepages", "nr_overcommit_hugepages")]
-
-
-def test_percentages_become_numbers_of_huge_pages(node: Sandbox) -> None:
-    assert set_hugepages(node, "25", "50") == [1024, 2048]
-    assert set_hugepages(node, "0", "0") == [0, 0]
-
-
-@pytest.mark.parametrize("wrong", ["91", "-1", "half", "", "1.5", "10%"])
-def test_a_wrong_percentage_is_told_and_nothing_is_set(node: Sandbox, wrong: str) -> None:
-    with pytest.raises(ProgramFailed) as caught:
-        set_hugepages(node, wrong or " ", "50")
-    assert "is not a whole number from 0 to 90" in caught.value.tail[-1]
-    assert not list((node.work / "proc/sys/vm").iterdir())

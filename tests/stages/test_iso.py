@@ -101,6 +101,16 @@ def test_the_menu_offers_everything_and_boots_live_first(medium: Job) -> None:
     assert entries == ["live", "live-toram", "install", "check", "serial", "firmware", "restart"]
 
 
+def test_every_kernel_of_the_menu_gets_the_arguments(make_job: MakeJob, inputs: dict[str, Path]) -> None:
+    job = make_job(inputs, "iso")
+    IsoStage(OPTIONS.model_copy(update={"kernel_arguments": ("quiet=1", "word")})).run(job)
+    disc = ["xorriso", "-osirrox", "on", "-indev", f"/out/{NAME}"]
+    job.sandbox.run([*disc, "-extract", "/boot/grub/grub.cfg", "/work/grub.cfg"])
+    lines = [line for line in (job.work / "grub.cfg").read_text().splitlines() if "linux /live/vmlinuz" in line]
+    assert len(lines) == 4
+    assert all("linux /live/vmlinuz boot=live nonetworking quiet=1 word " in line for line in lines)
+
+
 def test_the_same_files_give_the_same_bytes(make_job: MakeJob, medium: Job, inputs: dict[str, Path]) -> None:
     for path in (inputs["install"], *inputs["install"].iterdir()):
         os.utime(path, (1, 1))

@@ -66,11 +66,11 @@ def test_a_changed_option(why: Callable[..., str]) -> None:
 
 
 def test_a_changed_package_source_is_found_from_the_far_end(project: Path, why: Callable[..., str]) -> None:
-    (unit,) = (project / "packages/mlos-node/files").rglob("mlos-hugepages.service")
+    (unit,) = (project / "packages/mlos-node/files").rglob("mlos-role.service")
     unit.write_text(unit.read_text() + "# changed\n")
     answer = why("iso")
     assert "deb/mlos-node runs again" in answer
-    assert "inputs.package.files/usr/lib/systemd/system/mlos-hugepages.service" in answer
+    assert "inputs.package.files/usr/lib/systemd/system/mlos-role.service" in answer
 
 
 def test_a_changed_overlay_file(project: Path, why: Callable[..., str]) -> None:

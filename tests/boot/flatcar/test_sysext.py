@@ -20,8 +20,8 @@ def test_the_extension_is_merged(host: Host) -> None:
 
 
 def test_its_unit_runs_while_it_is_there(host: Host) -> None:
-    assert "mlos-hugepages.service" in host.check_output("systemctl show --property=Upholds multi-user.target")
-    assert host.service("mlos-hugepages.service").is_running
+    assert "mlos-role.service" in host.check_output("systemctl show --property=Upholds multi-user.target")
+    assert host.service("mlos-role.service").is_running
 
 
 def test_it_can_be_taken_away_and_put_back(host: Host) -> None:

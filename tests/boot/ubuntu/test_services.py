@@ -13,7 +13,7 @@ def test_the_service_runs(host: Host, name: str) -> None:
     assert host.service(name).is_running
 
 
-@pytest.mark.parametrize("name", ["chrony", "mlos-hugepages"])
+@pytest.mark.parametrize("name", ["chrony", "mlos-role"])
 def test_the_service_of_an_ai_host_runs(host: Host, facts: Facts, name: str) -> None:
     if "mlos-node" not in facts.installed:
         pytest.skip("the image has no mlos-node")

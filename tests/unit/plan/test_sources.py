@@ -167,9 +167,10 @@ def test_another_base_changes_nothing_where_no_archive_makes_the_system(root: Pa
         assert selection(root, source, base="ubuntu:noble").base == selection(root, source).base
 
 
-def test_the_kernel_of_an_own_system_gets_the_arguments_too(root: Path) -> None:
-    made = plan(root, {"debian": "trixie"}, kernel="k", kernel_arguments=["quiet"])
-    assert made.find("uki").stage.options.command_line[-1] == "quiet"
+def test_the_kernel_of_an_own_system_gets_the_arguments_whatever_starts_it(root: Path) -> None:
+    made = plan(root, {"debian": "trixie"}, kernel="k", kernel_arguments=["quiet"], outputs=["raw", "pxe", "iso"])
+    for stage in ("uki", "pxe", "iso"):
+        assert made.find(stage).stage.options.command_line[-1] == "quiet"
     assert made.image is not None
     assert made.image.name == "disk"
     assert {"sysext", "ignition"} <= {goal.name for goal in made.goals}
