@@ -15,6 +15,7 @@ from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
 from benchmarks.measure import Ratio, peak_mebibytes, seconds
 from benchmarks.onnx_latency import onnx
+from benchmarks.sched_fair import sched_fair
 from benchmarks.sched_ml import sched_ml
 from tests import mlos
 
@@ -53,6 +54,7 @@ SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],
     "kernel": kernel,
     "onnx": onnx,
+    "sched_fair": sched_fair,
 }
 """All of them measure with the user's own store; these take half an hour together."""
 

@@ -25,7 +25,7 @@ from distrobuild.stages.tools import ToolsOptions, ToolsStage
 from tests import mlos
 from tests.jobs import job_in
 
-PACKAGES = ("gcc", "libc6-dev", "make", "mount", "python3")
+PACKAGES = ("gcc", "libc6-dev", "make", "mount", "python3", "rt-tests", "stress-ng")
 """What the programs in `guest/` use."""
 PROGRAMS = Path(__file__).with_name("guest")
 MEMORY = "3G"
