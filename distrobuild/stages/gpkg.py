@@ -40,6 +40,8 @@ class GpkgStage(Stage[GpkgOptions]):
             "PKGDIR": f"/out/{BINPKGS}",
             "BINPKG_FORMAT": "gpkg",
             "BINPKG_COMPRESS": "zstd",
+            # Portage would compress manual pages after it has fixed all times, and leave their folders with the present.
+            "PORTAGE_COMPRESS": "",
             **{name: _flags(job, name) for name in FLAGS},
         }
         # What a package needs is for where it is installed; nothing of it takes part in building it.
