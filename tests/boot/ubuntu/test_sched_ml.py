@@ -34,7 +34,8 @@ def service(host: Host) -> Iterator[str]:
     """A running service of two processes, which knows nothing of the class, with the package's drop-in."""
     host.check_output(f"mkdir --parents {UNIT}.d")
     host.check_output(
-        f"printf '[Service]\\nExecStart=sh -c \"sleep 1000 & exec sleep 1001\"\\nCPUSchedulingPolicy=other\\n' > {UNIT}"
+        f"printf '[Service]\\nType=exec\\nExecStart=sh -c \"sleep 1000 & exec sleep 1001\"\\nCPUSchedulingPolicy=other\\n'"
+        f" > {UNIT}"
     )
     host.check_output(f"ln --symbolic /usr/share/mlos-sched/mlrun.conf {UNIT}.d/")
     host.check_output(f"printf '[Service]\\nEnvironment=\"MLRUN_OPTIONS=-l batch -d 30ms\"\\n' > {UNIT}.d/options.conf")
