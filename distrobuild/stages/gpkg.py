@@ -40,7 +40,7 @@ class GpkgStage(Stage[GpkgOptions]):
             "PKGDIR": f"/out/{BINPKGS}",
             "BINPKG_FORMAT": "gpkg",
             "BINPKG_COMPRESS": "zstd",
-            # Portage would compress manual pages after it has fixed all times, and leave their folders with the present.
+            # Portage would compress manual pages after it has fixed all times, and date their folders anew.
             "PORTAGE_COMPRESS": "",
             **{name: _flags(job, name) for name in FLAGS},
         }

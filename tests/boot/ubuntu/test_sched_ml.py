@@ -34,7 +34,7 @@ def service(host: Host) -> Iterator[str]:
     """A running service of two processes, which knows nothing of the class, with the package's drop-in."""
     host.check_output(f"mkdir --parents {UNIT}.d")
     host.check_output(
-        f"printf '[Service]\\nType=exec\\nExecStart=sh -c \"sleep 1000 & exec sleep 1001\"\\nCPUSchedulingPolicy=other\\n'"
+        "printf '[Service]\\nType=exec\\nCPUSchedulingPolicy=other\\nExecStart=sh -c \"sleep 1000 & exec sleep 1001\"\\n'"
         f" > {UNIT}"
     )
     host.check_output(f"ln --symbolic /usr/share/mlos-sched/mlrun.conf {UNIT}.d/")
