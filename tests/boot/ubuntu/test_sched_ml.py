@@ -23,6 +23,14 @@ kill $hog $other
 """Two processes that want all of one processor: ticks that each of them got. Every command becomes the next by exec."""
 
 
+SERVICE = """\
+[Service]
+Type=exec
+ExecStart=sh -c "sleep 1000 & exec sleep 1001"
+CPUSchedulingPolicy=other
+"""
+
+
 @pytest.fixture(autouse=True)
 def _the_image_has_it(facts: Facts) -> None:
     if "mlos-sched" not in facts.installed:
@@ -33,10 +41,7 @@ def _the_image_has_it(facts: Facts) -> None:
 def service(host: Host) -> Iterator[str]:
     """A running service of two processes, which knows nothing of the class, with the package's drop-in."""
     host.check_output(f"mkdir --parents {UNIT}.d")
-    host.check_output(
-        "printf '[Service]\\nType=exec\\nCPUSchedulingPolicy=other\\nExecStart=sh -c \"sleep 1000 & exec sleep 1001\"\\n'"
-        f" > {UNIT}"
-    )
+    host.check_output("printf %s > %s", SERVICE, UNIT)
     host.check_output(f"ln --symbolic /usr/share/mlos-sched/mlrun.conf {UNIT}.d/")
     host.check_output(f"printf '[Service]\\nEnvironment=\"MLRUN_OPTIONS=-l batch -d 30ms\"\\n' > {UNIT}.d/options.conf")
     host.check_output("systemctl daemon-reload && systemctl start sched-ml-test")
