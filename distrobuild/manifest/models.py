@@ -118,6 +118,9 @@ class Kernel(Model):
     tests: dict[Name, KernelTest] = Field(default_factory=dict)
     """What `distrobuild kernel test` boots the bare kernel for, by name."""
 
+    verify: tuple[ProjectPath, ...] = ()
+    """What `distrobuild kernel verify` compiles after each patch: folders and objects, such as `kernel/sched/`."""
+
     def fragments(self, flavour: KernelFlavour) -> tuple[str, ...]:
         """Those of a flavour, in order."""
         return (*self.config, *flavour.config)

@@ -15,10 +15,17 @@ from distrobuild.plan.parts import Parts
 from distrobuild.plan.selection import Selection, select
 from distrobuild.stages.kernel_settings import KernelSettingsStage
 from distrobuild.stages.kernel_test import KernelTestOptions, KernelTestStage
+from distrobuild.stages.kernel_verify import KernelVerifyStage, VerifyOptions
 
 
 class NoKernelTest(DistrobuildError):
     """The kernel has no such test, or none at all."""
+
+    exit_code = 2
+
+
+class NothingToVerify(DistrobuildError):
+    """The kernel has no patches, or nothing is named that they touch."""
 
     exit_code = 2
 
@@ -71,6 +78,21 @@ def plan_settings(selection: Selection, lock: Lock, flavours: Iterable[str]) -> 
         for tree in trees
     )
     return Plan(selection.name, goals, selection.manifest.epoch, selection.architecture)
+
+
+def plan_verify(selection: Selection, lock: Lock) -> Plan:
+    """The plan that looks at each patch of the selection's kernel by itself. Raises `NothingToVerify`."""
+    kernel = selection.kernel
+    assert kernel is not None
+    if not kernel.verify or kernel.patches is None:
+        raise NothingToVerify(
+            f"kernel {selection.target.kernel} says not what to compile", hint="`explain kernels.*.verify`"
+        )
+    parts = Parts(selection, lock)
+    tree = parts.kernel_tree(selection.flavour)
+    stage = KernelVerifyStage(VerifyOptions(**tree.model_dump(), targets=kernel.verify))
+    node = Node("kernel_verify", stage, parts.kernel_inputs(tree), parts.tools)
+    return Plan(selection.name, (node,), selection.manifest.epoch, selection.architecture)
 
 
 def kernel_source(selection: Selection, lock: Lock) -> Input:

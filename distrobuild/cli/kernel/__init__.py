@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from distrobuild.cli.kernel import build, config, refresh, shell, test
+from distrobuild.cli.kernel import build, config, refresh, shell, test, verify
 
 
 @click.group(name="kernel")
@@ -12,5 +12,5 @@ def command() -> None:
     """Work on a kernel's patches and configuration, and prove what they do."""
 
 
-for module in (config, build, test, refresh, shell):
+for module in (config, build, test, refresh, verify, shell):
     command.add_command(module.command)
