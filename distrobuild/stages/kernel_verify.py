@@ -67,10 +67,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Compiled:
-    """What came of one compilation: complaints, and the digest of each object's code by its name."""
+    """What came of one compilation: complaints, the digest of each object's code by its name, why it did not end."""
 
     complaints: tuple[str, ...]
     objects: Mapping[str, str]
+    failure: ProgramFailed | None
 
 
 class KernelVerifyStage(Stage[VerifyOptions]):
@@ -100,6 +101,8 @@ class KernelVerifyStage(Stage[VerifyOptions]):
         commit_base(job)
         brought = {symbol for patch in series.patches for symbol in symbols(patch)}
         before = self._compile(job, brought)
+        if before.failure is not None:
+            raise before.failure
         there: set[str] = set()
         for patch in series.patches:
             commit_patches(job, [patch])
@@ -123,12 +126,13 @@ class KernelVerifyStage(Stage[VerifyOptions]):
         fragments = [[setting for setting in each if setting.symbol not in absent] for each in asked]
         kernel_config.configure(make, job.work / TREE, self.options.base_config, fragments, {})
         lines.clear()
+        failure = None
         try:
             make("W=1", *self.options.targets)
         except ProgramFailed as failed:
-            lines.append(f"error: {failed}")
+            failure = failed
         objects = {name: _code(job, name) for name in sorted(self._objects(job.work / TREE))}
-        return Compiled(tuple(line for line in lines if COMPLAINT.search(line)), objects)
+        return Compiled(tuple(line for line in lines if COMPLAINT.search(line)), objects, failure)
 
     def _objects(self, tree: Path) -> Iterator[str]:
         """Names of the objects of the targets, without those in folders below."""
@@ -152,7 +156,8 @@ def _code(job: Job, name: str) -> str:
 
 
 def _new_complaints(before: Compiled, after: Compiled) -> list[str]:
-    return [line for line in after.complaints if line not in before.complaints]
+    complaints = [line for line in after.complaints if line not in before.complaints]
+    return [*complaints, str(after.failure)] if after.failure else complaints
 
 
 def _other_code(before: Compiled, after: Compiled) -> list[str]:
