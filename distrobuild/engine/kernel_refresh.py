@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import os
 import re
 import tarfile
@@ -20,17 +22,29 @@ from distrobuild.formats.patch_refresh import Fit, Refreshed
 from distrobuild.formats.patch_series import read_series
 from distrobuild.stages.kernel_source import DEBIAN_PACKAGE, DEBIAN_TARBALLS, TARBALL, NoKernelSource, tree_version
 
-BASE = re.compile(r"^(#\s*Base:\s*)\S+\s*$", re.MULTILINE)
+BASE = re.compile(r"^(#[^\S\n]*Base:[^\S\n]*)\S.*$", re.MULTILINE)
 MAKEFILE = "Makefile"
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a series fits a tree of release `version`; the patches in order."""
+    """How a series fits a tree of release `version`; the patches in order.
+
+    `sha256` is the digest of the tarball that holds the tree, None where there is no tarball; `base` and `base_sha256`
+    are what the series was made for.
+    """
 
     version: str
+    sha256: str | None
     base: str | None
+    base_sha256: str | None
     patches: tuple[Refreshed, ...]
+
+    @property
+    def is_of_base(self) -> bool:
+        """Whether this is the very source that the series was made for, as far as the series says it."""
+        return self.base == self.version and self.sha256 in (None, self.base_sha256 or self.sha256)
 
     @property
     def conflicts(self) -> list[Refreshed]:
@@ -45,14 +59,14 @@ def refresh_series(folder: Path, source: Path) -> Report:
     """
     series = read_series(folder)
     names = {name for each in series.patches for name in each.names}
-    files = read_files(source, names | {MAKEFILE})
+    files, sha256 = read_files(source, names | {MAKEFILE})
     version = tree_version("\n".join(files[MAKEFILE] or []))
     tree: Tree = {name: files[name] for name in names}
     results = []
     for each in series.patches:
         text = patch.split_lines(each.path.read_bytes().decode("utf-8", "surrogateescape"))
         results.append(patch_refresh.refresh(each, text, tree))
-    return Report(version, series.base, tuple(results))
+    return Report(version, sha256, series.base, series.base_sha256, tuple(results))
 
 
 def write_series(folder: Path, report: Report) -> list[Path]:
@@ -76,7 +90,8 @@ def write_series(folder: Path, report: Report) -> list[Path]:
         if each.fit is Fit.UPSTREAM:
             name = re.escape(Path(os.path.relpath(each.patch.path, folder)).as_posix())
             text = re.sub(rf"^\s*({name})\b.*$", rf"# \1: part of {report.version}", text, flags=re.MULTILINE)
-    text = BASE.sub(rf"\g<1>{report.version}", text)
+    base = report.version if report.sha256 is None else f"{report.version} sha256:{report.sha256}"
+    text = BASE.sub(rf"\g<1>{base}", text)
     if text != before:
         path.write_text(text, "utf-8")
         written.append(path)
@@ -89,19 +104,42 @@ def _refuse(patches: Sequence[Refreshed], what: str, hint: str) -> None:
         raise DistrobuildError(f"nothing is written while patches {what}: {names}", hint=f"{hint}, then refresh")
 
 
-def read_files(source: Path, names: Collection[str]) -> dict[str, list[str] | None]:
-    """The lines of the files called `names` in the tree of `source`; None for those that it lacks."""
+class _Hashed(io.RawIOBase):
+    """A stream that notes the digest of what is read of it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """As of the stream below."""
+        data = self.stream.read(size)
+        self.digest.update(data)
+        return data
+
+
+def read_files(source: Path, names: Collection[str]) -> tuple[dict[str, list[str] | None], str | None]:
+    """The lines of the files called `names` in the tree of `source`, None for those that it lacks.
+
+    And the digest of its tarball (SHA-256, hexadecimal), None where the source is a tree.
+    """
+    sha256 = None
     if (source / MAKEFILE).is_file():
         present = [name for name in names if (source / name).is_file()]
         found = {name: patch_apply.to_lines((source / name).read_bytes()) for name in present}
     else:
-        with _tarball(source) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-            found = {}
-            for member in archive:
-                name = member.name.removeprefix("./").partition("/")[2]
-                if name in names and member.isfile() and (file := archive.extractfile(member)) is not None:
-                    found[name] = patch_apply.to_lines(file.read())
-    return {name: found.get(name) for name in names}
+        with _tarball(source) as stream:
+            hashed = _Hashed(stream)
+            with tarfile.open(fileobj=hashed, mode="r|*") as archive:
+                found = {}
+                for member in archive:
+                    name = member.name.removeprefix("./").partition("/")[2]
+                    if name in names and member.isfile() and (file := archive.extractfile(member)) is not None:
+                        found[name] = patch_apply.to_lines(file.read())
+            while hashed.read(CHUNK_BYTES):
+                pass  # what stands behind the end of the archive
+            sha256 = hashed.digest.hexdigest()
+    return {name: found.get(name) for name in names}, sha256
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ The format is quilt's (quilt(1), "series file format"): one name for each line, 
 the form `# Name: VALUE` at the top describe the series itself:
 
     # Name: mlos-6.12      what the series is called in the built kernel; default: the folder's name
-    # Base: 6.12.117       the release that it was last refreshed against
+    # Base: 6.12.117 sha256:…    the release that it was last refreshed against, and the digest of its tarball
 
 A patch that fits several kernel lines stands in a folder beside those of the lines: `../common/0003-example.patch`.
 """
@@ -23,7 +23,7 @@ from distrobuild.errors import InvalidInput, Location, Problem
 from distrobuild.formats import patch
 from distrobuild.formats.patch import Patch
 
-HEADER = re.compile(r"^#\s*(Name|Base):\s*(\S+)\s*$")
+HEADER = re.compile(r"^#\s*(Name|Base):\s*(\S+)(?:\s+sha256:([0-9a-f]{64}))?\s*$")
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+~-]*$")
 SHARED = re.compile(r"^\.\./([A-Za-z0-9][A-Za-z0-9_.+~-]*)/([^/]+)$")
 """How a series names a patch in the folder beside its own: folder, file."""
@@ -35,12 +35,14 @@ DIGEST_LENGTH = 12
 class Series:
     """Patches in the order in which they apply.
 
+    `base` is the release that they were made for, `base_sha256` the digest of its tarball, where the series names them.
     `identity` is `NAME+DIGEST`: the digest (SHA-256, first 12 hexadecimal digits) is over the file names and bytes of
     the patches, so that two kernels with the same identity have the same patches.
     """
 
     name: str
     base: str | None
+    base_sha256: str | None
     patches: tuple[Patch, ...]
     identity: str
 
@@ -73,9 +75,10 @@ def read_series(folder: Path, shown: Path | None = None, shared: Mapping[str, Pa
     except FileNotFoundError:
         hint = "write the patches' file names into it, one for each line, in the order in which they apply"
         raise InvalidInput([Problem(Location(shown / "series", 1), "there is no `series` file", hint)]) from None
-    headers: dict[str, str] = {match[1]: match[2] for match in map(HEADER.match, lines) if match}
+    headers = {match[1]: match for match in map(HEADER.match, lines) if match}
     entries, problems = _entries(lines, folder, shared, shown)
-    name = headers.get("Name", shown.name)
+    name = headers["Name"][2] if "Name" in headers else shown.name
+    base, base_sha256 = headers["Base"].groups()[1:] if "Base" in headers else (None, None)
     if not NAME.match(name):
         problems.append(Problem(Location(shown / "series", 1), f"`{name}` cannot be the name of a series"))
     patches = []
@@ -91,7 +94,7 @@ def read_series(folder: Path, shown: Path | None = None, shared: Mapping[str, Pa
     if problems:
         raise InvalidInput(problems)
     identity = f"{name}+{digest.hexdigest()[:DIGEST_LENGTH]}"
-    return Series(name, headers.get("Base"), tuple(patches), identity)
+    return Series(name, base, base_sha256, tuple(patches), identity)
 
 
 def _entries(

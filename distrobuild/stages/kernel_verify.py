@@ -1,8 +1,9 @@
 """Prove that every patch of a series stands by itself, so that a search by bisection never meets a broken kernel.
 
 After each patch the tree compiles without a complaint that it did not have before (`make W=1`), with what the series
-brings switched off and on. Off, the code is what it was without the series. `checkpatch.pl --strict` may remark on
-style, but finds no error.
+brings switched off and on. Off, the code is what it was without the series; a patch that names what it mends in the
+kernel itself (`Fixes:`) changes it, and the patches after it are compared with what it left. `checkpatch.pl --strict`
+may remark on style, but finds no error.
 
 Both configurations are compiled in one tree, over and over: ccache has what neither patch nor configuration changed.
 """
@@ -33,6 +34,11 @@ RESULT = "result.json"
 COMPLAINT = re.compile(r"\b(?:warning|error):")
 SYMBOL = re.compile(r"^\+(?:menu)?config\s+(\w+)\s*$")
 STYLE = re.compile(r"^(?:ERROR|WARNING|CHECK): .*$", re.MULTILINE)
+MENDS = re.compile(r"Fixes: [0-9a-f]{12,} \(")
+"""The trailer of a patch that mends what an earlier commit of the kernel broke (submitting-patches.rst)."""
+NOT_ASKED = ("FILE_PATH_CHANGES", "UNKNOWN_COMMIT_ID")
+"""Remarks of checkpatch.pl that make no sense here: MAINTAINERS has patterns for all new files from the first patch on,
+and the tree has none of the kernel's history."""
 
 
 class VerifyOptions(TreeOptions):
@@ -108,12 +114,16 @@ class KernelVerifyStage(Stage[VerifyOptions]):
             commit_patches(job, [patch])
             there |= set(symbols(patch))
             off = self._compile(job, brought)
-            verdict = Verdict(patch.path.name, [*_new_complaints(before, off), *_other_code(before, off)])
+            mends = any(map(MENDS.match, patch.message))
+            other_code = [] if mends else _other_code(before, off)
+            verdict = Verdict(patch.path.name, [*_new_complaints(before, off), *other_code])
             if there:
                 verdict.on = _new_complaints(before, self._compile(job, brought - there))
             verdict.style = _style(job, patch)
             job.log(f"{verdict.patch}: {'; '.join(verdict.faults) or 'sound'}")
             yield patch, verdict
+            if mends and off.failure is None:
+                before = off
 
     def _compile(self, job: Job, absent: set[str]) -> Compiled:
         """Compile the targets, without those symbols of the fragments that are `absent`."""
@@ -167,8 +177,7 @@ def _other_code(before: Compiled, after: Compiled) -> list[str]:
 
 def _style(job: Job, patch: Patch) -> list[str]:
     """What checkpatch.pl of the tree itself remarks."""
-    # MAINTAINERS has patterns for all new files from the first patch on.
-    options = ("--strict", "--no-tree", "--root=.", "--max-line-length=100", "--ignore=FILE_PATH_CHANGES")
+    options = ("--strict", "--no-tree", "--root=.", "--max-line-length=100", f"--ignore={','.join(NOT_ASKED)}")
     lines: list[str] = []
     sandbox = replace(job.sandbox, log=lines.append)
     # It ends with 1 if it remarks anything.

@@ -16,6 +16,7 @@ from tests.stages.small_kernel import write_tree
 
 Verify = Callable[..., list[dict[str, object]]]
 HEAD = "From: A <a@example.org>\nSubject: [PATCH] {subject}\n\n---\n"
+FIXES = 'From: A <a@example.org>\nSubject: [PATCH] mend\n\nFixes: 0123456789ab ("a commit")\n---\n'
 SYMBOL = """\
 --- a/Kconfig
 +++ b/Kconfig
@@ -54,6 +55,10 @@ def code(*lines: str) -> str:
     return CODE.format(count=4 + len(lines), added="".join(f"+{line}\n" for line in lines))
 
 
+WHO = " \tputs(WHO);\n"
+MORE = ' \tputs("more");\n'
+
+
 def guarded(line: str) -> str:
     return code("#ifdef CONFIG_ANSWER", line, "#endif")
 
@@ -66,7 +71,7 @@ def verify(tmp_path: Path, tools_root: Path) -> Verify:
         write_tree(tmp_path / "linux")
         (tmp_path / "patches").mkdir()
         for number, text in enumerate(patches, start=1):
-            content = HEAD.format(subject=f"patch {number}") + text
+            content = text if text.startswith("From: ") else HEAD.format(subject=f"patch {number}") + text
             (tmp_path / "patches" / f"{number}.patch").write_text(content)
         (tmp_path / "patches/series").write_text("".join(f"{number + 1}.patch\n" for number in range(len(patches))))
         (tmp_path / "small.config").write_text("CONFIG_PLAIN=y\nCONFIG_ANSWER=y\n")
@@ -120,6 +125,19 @@ def test_a_warning_counts_for_the_patch_that_brings_it(verify: Verify) -> None:
 def test_code_that_differs_with_the_option_off_is_found(verify: Verify) -> None:
     with pytest.raises(UnsoundSeries, match=r"off: the code of main\.o is another than without the series"):
         verify(SYMBOL, code('\tputs("more");'))
+
+
+def test_what_mends_the_kernel_itself_changes_the_code_and_what_follows_does_not(verify: Verify) -> None:
+    mending, after = FIXES + code('\tputs("more");'), guarded('\tputs("42");')
+    verdicts = verify(SYMBOL, mending, after.replace("@@ -3,4 +3,7 @@", "@@ -3,5 +3,8 @@").replace(WHO, WHO + MORE))
+    assert [each["off"] for each in verdicts] == [[], [], []]
+
+
+def test_code_that_differs_after_what_mends_the_kernel_is_found(verify: Verify) -> None:
+    mending, after = FIXES + code('\tputs("more");'), code('\tputs("42");')
+    with pytest.raises(UnsoundSeries) as error:
+        verify(SYMBOL, mending, after.replace("@@ -3,4 +3,5 @@", "@@ -3,5 +3,6 @@").replace(WHO, WHO + MORE))
+    assert [str(problem.location.path) for problem in error.value.problems] == ["patches/3.patch"]
 
 
 def test_a_patch_that_only_the_next_one_mends_is_found(verify: Verify) -> None:

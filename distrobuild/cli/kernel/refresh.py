@@ -77,7 +77,9 @@ def _print(screen: Console, name: str, report: Report) -> None:
     for each in report.patches:
         fit = f"[{COLOURS[each.fit]}]{each.fit}[/]"
         table.add_row(escape(each.patch.path.name), fit, escape(each.detail))
-    base = report.base or "no base named"
+    base = "it" if report.is_of_base else report.base or "no base named"
+    if base == report.version:
+        base = "another source of this release"
     screen.print(f"[bold]{escape(name)}[/]: Linux {report.version}, series made for {base}", highlight=False)
     screen.print(table)
     for conflict in report.conflicts:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import lzma
 import tarfile
 from pathlib import Path
 
@@ -62,15 +64,37 @@ def test_nothing_is_written_while_a_patch_conflicts(series: Path, tmp_path: Path
     assert {path: path.read_bytes() for path in series.iterdir()} == before
 
 
-def test_a_tarball_is_as_good_as_a_tree(series: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    with tarfile.open(folder / "linux-6.12.9.tar.xz", "w:xz") as archive:
+@pytest.fixture
+def tarball(tmp_path: Path) -> Path:
+    """A source as a tarball, which the series fits."""
+    path = tmp_path / "source/linux-6.12.9.tar.xz"
+    path.parent.mkdir()
+    with tarfile.open(path, "w:xz") as archive:
         for name, text in (("Makefile", MAKEFILE), ("f", "a\nb\nc\n"), ("g", "x\n")):
             member = tarfile.TarInfo(f"linux-6.12.9/{name}")
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
-    assert [each.fit for each in refresh_series(series, folder).patches] == [Fit.CLEAN] * 3
+    return path
+
+
+def test_a_tarball_is_as_good_as_a_tree(series: Path, tarball: Path) -> None:
+    assert [each.fit for each in refresh_series(series, tarball.parent).patches] == [Fit.CLEAN] * 3
+
+
+def test_the_base_is_pinned_with_the_digest_of_its_tarball(series: Path, tarball: Path) -> None:
+    assert not refresh_series(series, tarball).is_of_base
+    write_series(series, refresh_series(series, tarball))
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    assert f"# Base: 6.12.9 sha256:{digest}\n1.patch\n" in (series / "series").read_text()
+    assert refresh_series(series, tarball).is_of_base
+    tarball.write_bytes(lzma.compress(lzma.decompress(tarball.read_bytes()) + bytes(10240)))
+    report = refresh_series(series, tarball)
+    assert (report.base, report.version, report.is_of_base) == ("6.12.9", "6.12.9", False)
+
+
+def test_a_tree_of_the_release_is_taken_for_its_base(series: Path, tarball: Path, tmp_path: Path) -> None:
+    write_series(series, refresh_series(series, tarball))
+    assert refresh_series(series, tree(tmp_path / "linux", f="a\nb\nc\n", g="x\n")).is_of_base
 
 
 def test_a_folder_without_a_kernel_is_refused(series: Path, tmp_path: Path) -> None:
