@@ -15,16 +15,18 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-HACKBENCH = ("hackbench", "--groups=4", "--loops=60")
+HACKBENCH = ("hackbench", "--groups=4", "--loops=500")
 STRESS = ("stress-ng", "--quiet", "--seed", "4711", "--temp-path", "/tmp")
 DURATIONS = {
     "hackbench, processes and pipes": (*HACKBENCH, "--pipe", "--process"),
     "hackbench, threads and pipes": (*HACKBENCH, "--pipe", "--threads"),
-    "stress-ng --switch": (*STRESS, "--switch", "2", "--switch-ops", "15000"),
-    "stress-ng --fork": (*STRESS, "--fork", "2", "--fork-ops", "200"),
+    "hackbench, processes and sockets": (*HACKBENCH, "--process"),
+    "stress-ng --switch": (*STRESS, "--switch", "2", "--switch-ops", "120000"),
+    "stress-ng --yield": (*STRESS, "--yield", "2", "--yield-ops", "1000000"),
+    "stress-ng --fork": (*STRESS, "--fork", "2", "--fork-ops", "1600"),
 }
-"""What is measured by the time that it takes."""
-CYCLICTEST = ("cyclictest", "--quiet", "--mlockall", "--nsecs", "--interval=1000", "--loops=1000")
+"""What is measured by the time that it takes: seconds, in which the order of wake-ups averages out."""
+CYCLICTEST = ("cyclictest", "--quiet", "--mlockall", "--nsecs", "--interval=1000", "--loops=5000")
 WAKEUPS = {
     "cyclictest, priority 95": (*CYCLICTEST, "--priority=95"),
     "cyclictest, SCHED_OTHER": (*CYCLICTEST, "--policy=other"),

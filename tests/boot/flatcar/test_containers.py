@@ -23,6 +23,33 @@ if "STAY" in os.environ:
     while True:
         server.accept()[0].sendall(b"served")
 """
+SCHEDULED = """\
+import ctypes, glob, json, os, sys
+sys.path.append("/host/python3/dist-packages")
+import mlos_sched
+
+def now():
+    attributes = mlos_sched.attributes()
+    return [attributes.policy, attributes.level]
+
+said = {"available": mlos_sched.available(), "before": now()}
+mlos_sched.use(mlos_sched.Level.SERVING, deadline=0.007)
+mlos_sched.context(5)
+with mlos_sched.phase():
+    said["used"] = [*now(), mlos_sched.stats().context, mlos_sched.stats().deadline]
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+(path,) = glob.glob("/host/**/libmlos-training.so.1", recursive=True)
+training = ctypes.CDLL(path)
+communication = 5
+said["began"] = [training.mlos_training_begin(7) & 1, *now(), mlos_sched.stats().context]
+training.mlos_training_phase(communication)
+said["awaited"] = now()
+training.mlos_training_end()
+said["after"] = now()
+print(json.dumps(said))
+"""
+"""Python and a training loop's library, which stand in the machine's /usr/lib, under the class and back."""
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +63,7 @@ def image(guest: Guest, host: Host, containers: Path, facts: Facts) -> Iterator[
     drop_in = "[Container]\\nEnvironment=STAY=1\\nPublishPort=8000:8000\\n"
     host.check_output(f"printf '{drop_in}' > /etc/containers/systemd/python.container.d/10-test.conf")
     host.check_output(f"cat > /var/lib/python/srv/main.py <<'END'\n{PROGRAM}END\n")
+    host.check_output(f"cat > /var/lib/python/srv/scheduled.py <<'END'\n{SCHEDULED}END\n")
     host.check_output("systemctl daemon-reload")
     yield f"localhost/{facts.name}/python:{facts.version}"
     host.check_output(f"systemctl stop {UNIT}; podman rmi --force --all; rm -r {folders} /etc/containers/systemd")
@@ -57,6 +85,21 @@ def test_what_runs_in_it_is_the_program_of_the_volume(image: str, host: Host, fa
     """Entrypoint, arguments, user and folder are those of the image; NumPy computes; our own package named it."""
     run = f"podman run --rm --volume=/var/lib/python/srv:/srv {image}"
     assert json.loads(host.check_output(run)) == {"product": 14, "id": facts.name, "uid": 65534, "folder": "/srv"}
+
+
+def test_a_program_in_a_container_is_scheduled_as_it_asks(image: str, host: Host, facts: Facts) -> None:
+    if "mlos-sched" not in facts.installed:
+        pytest.skip("the image has no mlos-sched")
+    given = "--user=root --cap-add=SYS_NICE --volume=/usr/lib:/host:ro --volume=/var/lib/python/srv:/srv"
+    said = json.loads(host.check_output(f"podman run --rm {given} {image} /srv/scheduled.py"))
+    assert said == {
+        "available": True,
+        "before": [0, 0],
+        "used": [16, 3, 5, 0.007],
+        "began": [1, 16, 1, 7],
+        "awaited": [16, 2],
+        "after": [0, 0],
+    }
 
 
 def test_the_image_is_what_was_built(image: str, host: Host, containers: Path) -> None:
