@@ -10,6 +10,7 @@ import pytest
 from distrobuild.boot.boxtests import BoxTestRun, BoxTestsFailed
 from distrobuild.boot.facts import Facts
 from distrobuild.boot.qemu import GuestOptions, Medium
+from distrobuild.engine.boxtests import prove_image
 from distrobuild.engine.engine import Engine, StageError
 from distrobuild.engine.events import Stream
 from distrobuild.engine.store import Store
@@ -62,14 +63,25 @@ def test_their_order_counts(project: Path) -> None:
     assert keys(plan(one))[one.name].key != keys(plan(other))[other.name].key
 
 
-def test_a_build_runs_every_folder_and_names_tests_as_in_the_project(project: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    engine = Engine(Store(store), "project", Stream(lambda _event: None), cpus=2)
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return Engine(Store(tmp_path / "store"), "project", Stream(lambda _event: None), cpus=2)
+
+
+def test_a_build_runs_every_folder_and_names_tests_as_in_the_project(engine: Engine, project: Path) -> None:
     with pytest.raises(StageError) as caught:
         engine.build(plan(boot(project, "checks/own", "checks/common")))
     assert isinstance(caught.value.__cause__, BoxTestsFailed)
     names = ["own/test_own.py::test_that_fails", "common/test_common.py::test_that_fails"]
     assert list(caught.value.__cause__.failed) == names
+
+
+def test_chosen_tests_are_run_outside_of_a_build(engine: Engine, project: Path, tmp_path: Path) -> None:
+    node = boot(project, "checks/own", "checks/common")
+    engine.build(plan(*node.needs))
+    with pytest.raises(BoxTestsFailed) as caught:
+        prove_image(engine, plan(node), node.name, "test_common", tmp_path / "results", lambda _line: None)
+    assert list(caught.value.failed) == ["common/test_common.py::test_that_fails"]
 
 
 def collected(folders: tuple[Path, ...], results: Path, medium: Medium, *, further: bool = False) -> list[str]:
