@@ -36,6 +36,7 @@ if [ "${1-}" = tests ]; then
     need gpg gpg
     need gpg-agent gpg-agent
     need file file
+    need shellcheck shellcheck
     need skopeo skopeo
     need crun crun
 fi

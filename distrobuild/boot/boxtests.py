@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -53,6 +54,8 @@ class NoBoxTests(DistrobuildError):
 class BoxTestRun:
     """One run: which guest, which tests, what to compare with, where results go.
 
+    `tests` are folders, run in this order: each has a conftest.py of its own, and all find each other's modules.
+    `further` says that the image is a further one of its target.
     `timeout_seconds` limits the boot; `select` is pytest's `-k`; `probe_cache` remembers whether KVM works.
     `updates` are folders with further versions of the image, the next first; `containers` is a folder with container
     images and their units.
@@ -60,7 +63,7 @@ class BoxTestRun:
 
     guest: GuestOptions
     tools_root: Path
-    tests: Path
+    tests: tuple[Path, ...]
     facts: Facts
     results: Path
     accel: AcceleratorChoice = AcceleratorChoice.AUTO
@@ -69,25 +72,23 @@ class BoxTestRun:
     probe_cache: Path | None = None
     updates: tuple[Path, ...] = ()
     containers: Path | None = None
+    further: bool = False
+
+    @property
+    def root(self) -> Path:
+        """The folder that all folders of tests lie in, or the only one: names of tests begin below it."""
+        return Path(os.path.commonpath([folder.absolute() for folder in self.tests]))
 
     def command(self) -> list[str]:
         """The command line that runs the tests; it can be pasted into a shell."""
         # pytest and ssh take a quarter of a second to import, and most builds boot nothing.
         from distrobuild.boot import plugin
 
-        command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(self.tests.absolute())]
-        command += ["--confcutdir", str(self.tests.absolute())]
-        command += [
-            "--import-mode",
-            "importlib",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            plugin.__name__,
-            "-ra",
-            "--tb=short",
-            "-v",
-        ]
+        folders = [str(folder.absolute()) for folder in self.tests]
+        command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(self.root)]
+        command += ["--confcutdir", str(self.root), "--import-mode", "importlib"]
+        command += ["-o", f"pythonpath={shlex.join(folders)}"]
+        command += ["-p", "no:cacheprovider", "-p", plugin.__name__, "-ra", "--tb=short", "-v"]
         command += ["--image", str(self.guest.image.absolute()), "--tools-root", str(self.tools_root.absolute())]
         command += ["--medium", self.guest.medium, "--firmware", self.guest.firmware, "--accel", self.accel]
         command += ["--memory", str(self.guest.memory_mib), "--cpus", str(self.guest.cpus)]
@@ -98,8 +99,9 @@ class BoxTestRun:
         command += ["--boot-timeout", str(self.timeout_seconds), "--facts", str(self.facts_file)]
         command += ["--results", str(self.results.absolute()), "--junitxml", str(self.results.absolute() / JUNIT)]
         command += ["--probe-cache", str(self.probe_cache.absolute())] if self.probe_cache else []
+        command += ["--further-image"] if self.further else []
         command += ["-k", self.select] if self.select else []
-        return [*command, str(self.tests.absolute())]
+        return [*command, *folders]
 
     @property
     def facts_file(self) -> Path:
@@ -126,12 +128,13 @@ def run_box_tests(run: BoxTestRun, log: Callable[[str], None]) -> Result:
         raise BootFailed(found.error.message, hint=found.error.hint)
     if found.failed:
         raise BoxTestsFailed(found)
+    folders = ", ".join(map(str, run.tests))
     if status == NO_TESTS:
-        raise NoBoxTests(f"there is no box test in {run.tests}" + (f" for `{run.select}`" if run.select else ""))
+        raise NoBoxTests(f"there is no box test in {folders}" + (f" for `{run.select}`" if run.select else ""))
     if status != 0:
         raise BoxTestsBroken(f"pytest ended with {status}:\n{said}")
     if found.boot is None:
-        raise NoBoxTests(f"no test in {run.tests} looked at the guest", hint="a box test takes the fixture `host`")
+        raise NoBoxTests(f"no test in {folders} looked at the guest", hint="a box test takes the fixture `host`")
     return found
 
 
@@ -143,7 +146,7 @@ def _pytest(run: BoxTestRun, log: Callable[[str], None]) -> tuple[int, Sequence[
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with subprocess.Popen(
         run.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
-        cwd=run.tests, text=True, errors="replace",
+        cwd=run.root, text=True, errors="replace",
     ) as process:  # fmt: skip
         # QEMU ends with its parent, which is pytest.
         limit = threading.Timer(run.timeout_seconds + TESTS_SECONDS, process.kill)

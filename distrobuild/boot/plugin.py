@@ -5,6 +5,7 @@
 Fixtures: `host` (testinfra), `guest` (`distrobuild.boot.guest.Guest`), `facts` (`distrobuild.boot.facts.Facts`),
 `updates` (folders with further versions), `containers` (a folder with container images and their units).
 Mark `media("disk", ...)`: the test is about an image that was booted as one of these, and left out otherwise. Mark
+`main_image`: the test is about the system and not about its start, and left out with `--further-image`. Mark
 `reboot`: the test looks at a further boot (`guest.reboot()`), so it runs after those of the first. Mark
 `shutdown`: the test turns the guest off, so it runs after all others. The folder of `--results` gets
 console.log, qemu.log, screenshot.png and result.json. A guest that does not boot ends the run with exit status 10.
@@ -165,13 +166,15 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     add("--cpus", type=int, default=2, help="processors of the guest")
     add("--boot-timeout", type=float, default=600.0, metavar="SECONDS", help="how long the guest may take to boot")
     add("--facts", type=Path, help="JSON file with what should stand in the image")
+    add("--further-image", action="store_true", help="the image is not its target's main one")
     add("--results", type=Path, help="folder for console log, screenshot and result.json")
     add("--probe-cache", type=Path, help="folder that remembers whether KVM works")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark, and keep the results."""
+    """Declare the marks, and keep the results."""
     config.addinivalue_line("markers", "media(*names): is left out where the image was booted from another medium")
+    config.addinivalue_line("markers", "main_image: is left out where a further image of the same system was booted")
     config.addinivalue_line("markers", "reboot: restarts the guest; runs after the tests of the first boot")
     config.addinivalue_line("markers", "shutdown: turns the guest off; runs after all other tests")
     config.stash[BOX_TESTS] = BoxTests(config)
@@ -216,11 +219,16 @@ def containers(pytestconfig: pytest.Config) -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests about other media; put those of a second boot behind those of the first, and the end last."""
-    medium = config.getoption("medium")
-    marks = {item: item.get_closest_marker("media") for item in items}
-    others = [item for item, mark in marks.items() if mark is not None and medium not in mark.args]
+    """Leave out tests about other images; put those of a second boot behind those of the first, and the end last."""
+    others = [item for item in items if _is_about_another_image(config, item)]
     if others:
         items[:] = [item for item in items if item not in others]
         config.hook.pytest_deselected(items=others)
     items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("shutdown", "reboot")])
+
+
+def _is_about_another_image(config: pytest.Config, item: pytest.Item) -> bool:
+    media = item.get_closest_marker("media")
+    if media is not None and config.getoption("medium") not in media.args:
+        return True
+    return item.get_closest_marker("main_image") is not None and config.getoption("further_image")

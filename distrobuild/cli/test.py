@@ -65,7 +65,7 @@ def chosen(plan: Plan, firmware: str | None) -> Node:
     """The boot by this firmware; the first one if none is named."""
     boots = {node.name: node for node in plan if node.stage.kind == "boot"}
     if not boots:
-        hint = "name their folder by `tests: {path: ...}`"
+        hint = "name their folders by `tests: {path: ...}`"
         raise DistrobuildError(f"target `{plan.target}` has no box tests", hint=hint)
     name = f"boot/{firmware}" if firmware else next(iter(boots))
     if name not in boots:

@@ -35,7 +35,7 @@ def default_text(key: Key) -> str:
 
 
 def _facts(key: Key) -> Iterator[str]:
-    yield f"  type:     {key.type}" + (f", in one of {len(key.forms)} forms" if key.forms else "")
+    yield f"  type:     {key.type}" + (f", in one of {len(key.forms)} forms" if _has_told_forms(key) else "")
     shape = key.shape or (key.item.shape if key.item is not None else None)
     if shape:
         yield from _hanging("  form:     ", shape)
@@ -45,11 +45,16 @@ def _facts(key: Key) -> Iterator[str]:
         yield f"  default:  {text}"
 
 
+def _has_told_forms(key: Key) -> bool:
+    """Whether there is more to say of the forms of a value than their types."""
+    return any(form.children for form in key.forms)
+
+
 def _inside(key: Key) -> Iterator[str]:
     """The keys below, whichever way down to them leads."""
     if key.named is not None:
         yield from _inside_named(key.named)
-    elif key.forms:
+    elif _has_told_forms(key):
         yield from _inside_forms(key)
     elif key.item is not None and key.item.children:
         yield from ("", "  keys of each item:", *_list(key.item.children.values()))

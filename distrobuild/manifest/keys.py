@@ -88,8 +88,9 @@ class Key:
 
     @property
     def item(self) -> Key | None:
-        """What stands in the list, if the value is one."""
-        items = self.value.get("items")
+        """What stands in the list, if the value is one or can be written as one."""
+        lists = (form.value["items"] for form in (self, *self.forms) if "items" in form.value)
+        items = next(lists, None)
         return Key((*self.path, ITEM), items, self.definitions) if items is not None else None
 
     @property

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from distrobuild.errors import Problem
-from distrobuild.manifest.checks import files, kernel_tests, packages, sources, targets
+from distrobuild.manifest.checks import box_tests, files, kernel_tests, packages, sources, targets
 from distrobuild.manifest.project import Project
 
 Check: TypeAlias = Callable[[Project], Iterator[Problem]]
 
 CHECKS: tuple[Check, ...] = (
-    *targets.CHECKS, *files.CHECKS, *sources.CHECKS, *kernel_tests.CHECKS, *packages.CHECKS,
+    *targets.CHECKS, *files.CHECKS, *box_tests.CHECKS, *sources.CHECKS, *kernel_tests.CHECKS, *packages.CHECKS,
 )  # fmt: skip
 """Every check, in the order in which they run."""
 

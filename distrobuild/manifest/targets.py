@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
@@ -62,8 +63,8 @@ class User(Model):
 class Tests(Model):
     """How a built image is proven."""
 
-    path: ProjectPath
-    """Folder of pytest files with box tests."""
+    path: ProjectPath | Annotated[tuple[ProjectPath, ...], Field(min_length=1)]
+    """Folder of pytest files with box tests, or a list of folders whose tests run in this order on one boot."""
     memory_mib: int = Field(default=2048, ge=256)
     """Memory of the guest, in MiB."""
     cpus: int = Field(default=2, ge=1)
@@ -72,6 +73,12 @@ class Tests(Model):
     """Sizes of empty disks beside the image, in MiB; their serial numbers in the guest are `disk0`, `disk1`, ..."""
     timeout_seconds: float = Field(default=600, gt=0)
     """How long the guest may take to boot, in seconds, before the test fails."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of `path`, in order."""
+        paths = (self.path,) if isinstance(self.path, str) else self.path
+        return tuple(str(PurePosixPath(path)) for path in paths)
 
 
 class Contents(Model):

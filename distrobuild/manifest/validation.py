@@ -180,6 +180,9 @@ class Mistake:
             return self._at_value(f"`{self.name}` must be {self.key.type}, not {self.text}")
         return self._at_value(f"`{self.name}`: {self.message[:1].lower()}{self.message[1:]}")
 
+    def _too_short(self) -> Problem:
+        return self._at_value(f"`{self.name}` is empty", "name at least one, or leave out what it belongs to")
+
     def _at_value(self, message: str, hint: str | None = None) -> Problem:
         return Problem(value_location(self.root, self.path), message, hint)
 
@@ -196,6 +199,7 @@ _WRITERS: dict[str, Callable[[Mistake], Problem]] = {
     "literal_error": Mistake._not_one_of,
     "string_pattern_mismatch": Mistake._other_pattern,
     "value_error": Mistake._broken_rule,
+    "too_short": Mistake._too_short,
 }
 
 KEY = "[key]"
@@ -233,7 +237,9 @@ def _form(key: Key, step: str | int) -> Key | None:
             return form
     if isinstance(step, str) and step.startswith("dict["):
         return next((form for form in key.forms if form.named is not None), None)
-    if step == "str" or (isinstance(step, str) and step.endswith("str]")):
+    if isinstance(step, str) and step.startswith("tuple["):
+        return next((form for form in key.forms if form.item is not None), None)
+    if step in {"str", "constrained-str"} or (isinstance(step, str) and step.endswith("str]")):
         return next((form for form in key.forms if form.value.get("type") == "string"), None)
     return None
 
@@ -253,9 +259,15 @@ def _without_other_forms(mistakes: list[Mistake]) -> list[Mistake]:
 
 
 def _without_echoes(mistakes: list[Mistake]) -> list[Mistake]:
-    """Drop a missing key that an unknown one beside it was probably meant to be: one mistake, one problem."""
+    """Drop what only follows from another mistake: one mistake, one problem.
+
+    That is a missing key that an unknown one beside it was probably meant to be, and a list that is too short because
+    what is wrong in it did not count.
+    """
     meant = {(*mistake.path[:-1], mistake.suggestion) for mistake in mistakes if mistake.suggestion is not None}
-    return [mistake for mistake in mistakes if mistake.kind != "missing" or mistake.path not in meant]
+    lists = {mistake.path[:-1] for mistake in mistakes if mistake.path and isinstance(mistake.path[-1], int)}
+    echoes = {"missing": meant, "too_short": lists}
+    return [mistake for mistake in mistakes if mistake.path not in echoes.get(mistake.kind, ())]
 
 
 def _unquoted(node: YamlScalar) -> bool:

@@ -39,9 +39,9 @@ class Node:
 
     def __post_init__(self) -> None:
         declared = self.stage.inputs
-        wildcards = {name.removesuffix("*") for name in declared if name.endswith("/*")}
+        wildcards = tuple(name.removesuffix("*") for name in declared if name.endswith("/*"))
         for name in self.inputs:
-            if name not in declared and f"{name.rpartition('/')[0]}/" not in wildcards:
+            if name not in declared and not name.startswith(wildcards):
                 raise TypeError(f"stage {self.name}: `{self.stage.kind}` declares no input {name!r}")
 
     @property

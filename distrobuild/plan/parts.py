@@ -16,7 +16,7 @@ from distrobuild.manifest.targets import FlatcarTarget, Tests
 from distrobuild.plan.graph import Input, Node, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
 from distrobuild.plan.selection import Selection
-from distrobuild.stages.boot import BootOptions, BootStage
+from distrobuild.stages.boot import BootOptions, BootStage, box_tests_input
 from distrobuild.stages.customise import CustomiseOptions, CustomiseStage, SourceOptions, UserOptions
 from distrobuild.stages.deb import DebOptions, DebStage
 from distrobuild.stages.fetch import FetchOptions, FetchStage, File
@@ -203,12 +203,20 @@ class Parts:
             return (image,)
         names = {firmware: f"boot/{kind}-{firmware}" if kind else f"boot/{firmware}" for firmware in ways}
         return tuple(
-            self._boot(names[firmware], image, tests, firmware, medium, beside or {})
+            self._boot(names[firmware], image, tests, firmware, medium, beside or {}, further=bool(kind))
             for firmware, medium in ways.items()
         )
 
     def _boot(
-        self, name: str, image: Node, tests: Tests, firmware: Firmware, medium: Medium, beside: Mapping[str, Node]
+        self,
+        name: str,
+        image: Node,
+        tests: Tests,
+        firmware: Firmware,
+        medium: Medium,
+        beside: Mapping[str, Node],
+        *,
+        further: bool,
     ) -> Node:
         options = BootOptions(
             firmware=firmware,
@@ -217,6 +225,8 @@ class Parts:
             cpus=tests.cpus,
             disks_mib=tests.disks_mib,
             timeout_seconds=tests.timeout_seconds,
+            tests=tests.folders,
+            further=further,
             name=self.manifest.name,
             version=self.manifest.version,
             flavour=self.selection.flavour,
@@ -224,7 +234,7 @@ class Parts:
             packages=self.selection.contents.packages,
         )
         inputs: dict[str, Input] = {"image": image, "kernel": self.kernel, "repository": self.repository, **beside}
-        inputs["tests"] = self.tree(tests.path)
+        inputs |= {box_tests_input(folder): self.tree(folder) for folder in tests.folders}
         return Node(name, BootStage(options), inputs, self.tools)
 
     def _sources(self) -> tuple[SourceOptions, ...]:

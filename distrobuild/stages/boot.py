@@ -6,6 +6,7 @@ from the stages before the image (the kernel's release and requested symbols, th
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +20,11 @@ from distrobuild.boot.result import FILE
 from distrobuild.stages.stage import Job, Options, Stage
 
 IMAGE_SUFFIXES = {".iso", ".raw", ".ipxe"}
+
+
+def box_tests_input(folder: str) -> str:
+    """Name of the input that holds the box tests of `folder`, a path in the project."""
+    return f"tests/{folder}"
 
 
 class BootOptions(Options):
@@ -38,6 +44,10 @@ class BootOptions(Options):
     """Sizes of empty disks beside the image."""
     timeout_seconds: float = 600
     """How long the guest may take to boot, in seconds."""
+    tests: tuple[str, ...]
+    """Folders of the project with box tests, in the order in which they run."""
+    further: bool = False
+    """Whether the image is a further one of its target, beside the one that has proven the system."""
     name: str
     """Short name of the distribution."""
     version: str
@@ -60,7 +70,7 @@ class BootStage(Stage[BootOptions]):
         "ignition": "what the ignition stage made; optional",
         "updates/*": "what update stages made, by version; tests bring the machine to them",
         "containers": "what the oci stage made, for tests to run in the guest; optional",
-        "tests": "folder with box tests",
+        "tests/*": "folders with box tests, by their paths in the project",
         "kernel": "what the kernel stage made: release, requested and applied",
         "repository": "what the repository stage made: the folder `repository`",
     }
@@ -92,7 +102,7 @@ class BootStage(Stage[BootOptions]):
         return BoxTestRun(
             guest=guest,
             tools_root=job.sandbox.root,
-            tests=job.inputs["tests"],
+            tests=self._lay_out(job),
             facts=self.facts(job.inputs),
             results=job.output,
             accel=options.accel,
@@ -100,7 +110,15 @@ class BootStage(Stage[BootOptions]):
             probe_cache=job.cache,
             containers=job.inputs.get("containers"),
             updates=tuple(job.inputs[name] for name in sorted(job.inputs) if name.startswith("updates/")),
+            further=options.further,
         )
+
+    def _lay_out(self, job: Job) -> tuple[Path, ...]:
+        """The folders of tests as they lie in the project: what is said of a test has its name from there."""
+        places = tuple(job.work / "tests" / folder for folder in self.options.tests)
+        for folder, place in zip(self.options.tests, places, strict=True):
+            shutil.copytree(job.inputs[box_tests_input(folder)], place, symlinks=True)
+        return places
 
     def facts(self, inputs: Mapping[str, Path]) -> Facts:
         """What the image should hold, as the stages before say."""

@@ -1,6 +1,6 @@
 """Box tests need a guest: without the plugin that boots one, a plain run of pytest leaves them out.
 
-`distrobuild test TARGET --image IMAGE`, or the boot stage of a build, runs them.
+`distrobuild test TARGET`, or the boot stage of a build, runs them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-BOX_TESTS = [Path(__file__).parent / target for target in ("ubuntu", "flatcar", "systemd")]
+from tests import mlos
+
+BOX_TESTS = [mlos.ROOT / folder for folder in mlos.BOX_TESTS]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -38,7 +38,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> tuple[BoxTestRun, BoxTes
     (folder / "tests/test_box.py").write_text(BOX_TESTS, "utf-8")
     entries = mlos.build("tools", "iso")
     (image,) = entries["iso"].output.glob("*.iso")
-    run = BoxTestRun(GuestOptions(image), entries["tools"].output, folder / "tests", Facts(), folder / "results")
+    run = BoxTestRun(GuestOptions(image), entries["tools"].output, (folder / "tests",), Facts(), folder / "results")
     with pytest.raises(BoxTestsFailed) as caught:
         run_box_tests(run, print)
     return run, caught.value
@@ -72,10 +72,10 @@ def test_a_panic_while_tests_run_fails_the_test_that_caused_it_and_ends_the_run(
 
 def test_a_build_whose_box_tests_fail_exits_1_keeps_the_image_and_says_which(tmp_path: Path) -> None:
     project = mlos.copy_project(tmp_path / "project")
-    for test in (project / "tests/boot/ubuntu").glob("test_*.py"):
-        test.unlink()
-    (project / "tests/boot/ubuntu/test_box.py").write_text("def test_that_fails(host):\n    assert False\n", "utf-8")
+    (project / "box").mkdir()
+    (project / "box/test_box.py").write_text("def test_that_fails(host):\n    assert False\n", "utf-8")
     command = [str(Path(sys.executable).with_name("distrobuild")), "build", "ubuntu"]
+    command += ["--set", "targets.ubuntu.tests.path=box"]
     command += ["--base", mlos.BASE, "--flavour", mlos.FLAVOUR]
     ended = subprocess.run(command, cwd=project, check=False, capture_output=True, text=True)
     assert ended.returncode == 1

@@ -20,7 +20,7 @@ from tests import mlos
 SYSTEMD = (
     "targets.flatcar.layout=systemd",
     "targets.flatcar.outputs=[raw]",
-    "targets.flatcar.tests.path=tests/boot/systemd",
+    "targets.flatcar.tests.path=[tests/boot/systemd, tests/boot/common]",
 )
 OVERRIDES = {"flatcar": (), "systemd": SYSTEMD}
 MEDIA = {"ovmf": "disk", "pxe-seabios": "network", "iso-seabios": "cdrom", "iso-ovmf": "usb"}

@@ -152,7 +152,7 @@ def test_box_tests_on_an_image_that_never_boots_keep_what_was_seen(
     tests.mkdir()
     (tests / "test_box.py").write_text("def test_guest(host):\n    pass\n\ndef test_more(host):\n    pass\n", "utf-8")
     run = BoxTestRun(
-        make_disk("up\r\n"), tools_root, tests, Facts(), tmp_path / "results", AcceleratorChoice.TCG, SHORT
+        make_disk("up\r\n"), tools_root, (tests,), Facts(), tmp_path / "results", AcceleratorChoice.TCG, SHORT
     )
     with pytest.raises(BootFailed, match="the guest never booted: it did not answer by ssh within 5 s"):
         run_box_tests(run, print)

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from distrobuild.errors import Location, Problem
 from distrobuild.manifest import suggestion
+from distrobuild.manifest.checks.box_tests import TEST_FOLDERS
 from distrobuild.manifest.checks.sources import signature_files, sources
 from distrobuild.manifest.project import Project, Text
 
@@ -14,7 +15,6 @@ SERIES = "series"
 """File of a patches folder that lists the patches in order, as quilt writes it."""
 SIGNATURE_FILES = ("kernels.*.source.signature", "kernels.*.source.keyring")
 FRAGMENTS = ("kernels.*.config[]", "kernels.*.flavours.*.config[]")
-TEST_FOLDERS = ("targets.*.tests.path", "targets.*.flavours.*.tests.path")
 IGNITION = "targets.*.ignition"
 PROGRAM = "kernels.*.tests.*.program"
 EXTENSIONS = ("targets.*.sysext", "targets.*.kernel_modules")
@@ -93,14 +93,6 @@ def _missing_patches(series: Path) -> Iterator[Problem]:
             yield Problem(Location(series, number), f"there is no patch `{words[0]}`", hint)
 
 
-def test_folders_hold_tests(project: Project) -> Iterator[Problem]:
-    for value in project.texts(*TEST_FOLDERS):
-        folder = project.on_disk(value)
-        if folder.is_dir() and not any(folder.rglob("test_*.py")):
-            message = f"`{value.key}`: there is no `test_*.py` in `{value.text}`"
-            yield value.problem(message, "a target without a test would count as proven")
-
-
 def kernel_folder_is_a_kernel(project: Project) -> Iterator[Problem]:
     for value in project.texts("kernels.*.source.folder"):
         yield from project.absent(value, "folder", Path.is_dir)
@@ -115,6 +107,5 @@ CHECKS = (
     signature_comes_with_a_keyring,
     signing_key_exists,
     patches_have_a_series,
-    test_folders_hold_tests,
     kernel_folder_is_a_kernel,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,11 @@ def run(tmp_path: Path) -> BoxTestRun:
         (tmp_path / name).mkdir()
     (tmp_path / "image.iso").touch()
     guest = GuestOptions(tmp_path / "image.iso")
-    return BoxTestRun(guest, tmp_path / "root", tmp_path / "tests", FACTS, tmp_path / "results")
+    return BoxTestRun(guest, tmp_path / "root", (tmp_path / "tests",), FACTS, tmp_path / "results")
 
 
 def write(run: BoxTestRun, text: str) -> None:
-    (run.tests / "test_box.py").write_text(text, "utf-8")
+    (run.tests[0] / "test_box.py").write_text(text, "utf-8")
 
 
 def quiet(_line: str) -> None:
@@ -113,3 +114,46 @@ def test_a_test_about_another_medium_is_left_out(run: BoxTestRun) -> None:
     with pytest.raises(BoxTestsFailed) as caught:
         run_box_tests(run, quiet)
     assert list(caught.value.failed) == ["test_box.py::test_disc"]
+
+
+def test_a_test_of_the_system_is_left_out_on_a_further_image(run: BoxTestRun) -> None:
+    marked = "import pytest\n\n@pytest.mark.main_image\ndef test_system():\n    assert False\n\n"
+    write(run, marked + "def test_start():\n    assert False\n")
+    for further, names in ((False, ["test_system", "test_start"]), (True, ["test_start"])):
+        with pytest.raises(BoxTestsFailed) as caught:
+            run_box_tests(replace(run, further=further), quiet)
+        assert list(caught.value.failed) == [f"test_box.py::{name}" for name in names]
+
+
+@pytest.fixture
+def two(run: BoxTestRun, tmp_path: Path) -> BoxTestRun:
+    """A run of the tests in `tests/shared here`, then of those in `tests/own`, each with its own idea of `who`."""
+    for folder, who in (("shared here", "everybody"), ("own", "me")):
+        files = {
+            "conftest.py": f"import pytest\n\n@pytest.fixture\ndef who():\n    return {who!r}\n",
+            f"test_{who}.py": "from machine import told\n\ndef test_who(who):\n    assert told(who) == 0\n",
+        }
+        for name, text in files.items():
+            path = tmp_path / "tests" / folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+    (tmp_path / "tests/own/machine.py").write_text("def told(who):\n    return f'{who} is told'\n", "utf-8")
+    return replace(run, tests=(tmp_path / "tests/shared here", tmp_path / "tests/own"))
+
+
+def test_folders_run_in_their_order_each_with_its_fixtures_and_share_their_modules(two: BoxTestRun) -> None:
+    with pytest.raises(BoxTestsFailed) as caught:
+        run_box_tests(two, quiet)
+    first, second = caught.value.failed.items()
+    assert first[0] == "shared here/test_everybody.py::test_who"
+    assert "'everybody is told'" in first[1]
+    assert second[0] == "own/test_me.py::test_who"
+    assert "'me is told'" in second[1]
+
+
+def test_chosen_tests_are_found_in_every_folder(two: BoxTestRun) -> None:
+    with pytest.raises(BoxTestsFailed) as caught:
+        run_box_tests(replace(two, select="test_me"), quiet)
+    assert list(caught.value.failed) == ["own/test_me.py::test_who"]
+    with pytest.raises(NoBoxTests, match=r"there is no box test in .*tests/shared here, .*tests/own for `nothing`"):
+        run_box_tests(replace(two, select="nothing"), quiet)

@@ -41,6 +41,12 @@ def test_every_form_of_a_kernel_source_is_explained() -> None:
         assert f"  one form: {form}\n" in text
 
 
+def test_a_value_or_a_list_of_such_values_is_one_form() -> None:
+    text = explain("targets.*.tests.path")
+    assert "  type:     a path or a list of paths\n" in text
+    assert "form: " not in text.partition("default:")[2]
+
+
 def test_without_a_key_the_top_level_is_listed() -> None:
     lines = explain().splitlines()
     assert lines[0] == "distro.yaml"

@@ -73,6 +73,21 @@ BAD_LINES = {
         "15:15: `targets.box.outputs[0]` cannot be `isso`", "did you mean `iso`?"),
     "absolute path": (14, "    tests: {path: /checks}", "14:19: `targets.box.tests.path`: `/checks` is not a path",
         "relative to the folder of the manifest"),
+    "absolute path in a list": (
+        14, "    tests: {path: [checks, /checks]}", "14:28: `targets.box.tests.path[1]`: `/checks` is not a path",
+        "relative to the folder of the manifest"),
+    "number in a list of paths": (
+        14, "    tests: {path: [1]}",
+        "14:20: `targets.box.tests.path[0]` must be a path, but YAML reads `1` as a number",
+        'write it in quotes: "1"'),
+    "mapping for a path or a list of them": (
+        14, "    tests: {path: {a: b}}", "14:19: `targets.box.tests.path` must be a path or a list of paths, not a "
+        "mapping", None),
+    "number for a path or a list of them": (
+        14, "    tests: {path: 1}", "14:19: `targets.box.tests.path` must be a path or a list of paths, but YAML reads "
+        "`1` as a number", 'write it in quotes: "1"'),
+    "empty list": (14, "    tests: {path: []}", "14:19: `targets.box.tests.path` is empty",
+        "name at least one, or leave out what it belongs to"),
     "mirror without scheme": (11, "    base: {distribution: debian, suite: trixie, mirror: example.org/debian}",
         "11:57: `targets.box.base.mirror`: `example.org/debian` is not an address",
         "`http://HOST/PATH`, `https://HOST/PATH` or `file:///PATH`"),

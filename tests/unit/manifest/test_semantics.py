@@ -9,7 +9,7 @@ import pytest
 
 from distrobuild.errors import InvalidInput
 from distrobuild.manifest import semantics
-from distrobuild.manifest.checks import files, kernel_tests, packages, sources, targets
+from distrobuild.manifest.checks import box_tests, files, kernel_tests, packages, sources, targets
 from distrobuild.manifest.loader import load
 from distrobuild.manifest.models import FolderSource
 
@@ -65,6 +65,20 @@ BAD_LINES = {
     "tests that are none": (14, "    tests: {path: patches}",
         "14:19: `targets.box.tests.path`: there is no `test_*.py` in `patches`",
         "a target without a test would count as proven"),
+    "one of the folders of tests": (14, "    tests: {path: [checks, check]}",
+        "14:28: `targets.box.tests.path[1]`: there is no folder `check`", "did you mean `checks`?"),
+    "one of the folders of tests that are none": (14, "    flavours: {vm: {tests: {path: [patches, checks]}}}",
+        "14:36: `targets.box.flavours.vm.tests.path[0]`: there is no `test_*.py` in `patches`",
+        "a target without a test would count as proven"),
+    "folder of tests that stands twice": (14, "    tests: {path: [checks, checks/]}",
+        "14:28: `targets.box.tests.path[1]`: `checks/` stands twice; the first one is in line 14", None),
+    "folder of tests inside of another": (14, "    tests: {path: [checks/node, checks]}",
+        "14:33: `targets.box.tests.path[1]`: `checks/node` lies in `checks`, whose tests are those of all folders in "
+        "it", "name folders that lie beside each other"),
+    "folder of tests with a file of the same name": (14, "    tests: {path: [checks, site]}",
+        "14:28: `targets.box.tests.path[1]`: `machine.py` and `test_box.py` stand in `checks` as well",
+        "give one of them another name; only `conftest.py` is about its own folder"),
+    "folders of tests that go together": (14, "    tests: {path: [checks, node]}", None, None),
     "package": (13, "    packages: [hello, helo]",
         "13:23: `targets.box.packages[1]`: there is no package `helo` (packages/helo/package.yaml)",
         "did you mean `hello`?"),
@@ -213,7 +227,7 @@ def test_a_kernel_folder_may_stand_outside_the_project(
 def test_every_check_is_registered() -> None:
     takes_a_project = {
         name
-        for module in (files, kernel_tests, packages, sources, targets)
+        for module in (box_tests, files, kernel_tests, packages, sources, targets)
         for name, value in vars(module).items()
         if getattr(value, "__annotations__", {}) == {"project": "Project", "return": "Iterator[Problem]"}
     }

@@ -70,12 +70,14 @@ install_parameters() {
     esac
 }
 
+# shellcheck disable=SC2016  # the boot loader's own script expands it
 grub_text() {
     printf '# Written by `mlos-node role set %s`.\n' "$role"
     printf 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT %s"\n' "$words"
 }
 
 # What Flatcar's GRUB reads before its menu, with our line for the one of before.
+# shellcheck disable=SC2016  # GRUB expands it
 oem_text() {
     grep -sv '# mlos-node role$' "$root$oem_file" || true
     [ -z "$words" ] || printf 'set linux_append="$linux_append %s" # mlos-node role\n' "$words"

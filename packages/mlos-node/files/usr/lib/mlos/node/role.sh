@@ -124,7 +124,9 @@ find_role_before() {
 tell_left() {
     local left='' setting path value origin
     while IFS=$tab read -r setting path value origin; do
-        [ -n "$setting" ] && ! printf '%s\n' "$rows" | grep -q "^$setting$tab" || continue
+        if [ -z "$setting" ] || printf '%s\n' "$rows" | grep -q "^$setting$tab"; then
+            continue
+        fi
         if read_value "$path" && [ "$now" = "$value" ]; then
             left="$left $setting"
         fi

@@ -64,13 +64,15 @@ command_line_value() {
 
 # Run awk with the arguments from $3 on over the files $2 of the role $1: shipped ones first, an administrator's last.
 merge_files() {
-    local role=$1 name=$2 folder file
+    local role="$1" name="$2" folder file
     shift 2
     for folder in "$shipped_roles/common" "$shipped_roles/$role" \
         "$root/etc/mlos/roles/common" "$root/etc/mlos/roles/$role"; do
         file=$folder/$name
         [ -e "$file" ] || continue
-        [ -f "$file" ] && [ -r "$file" ] || give_up "$file cannot be read"
+        if ! [ -f "$file" ] || ! [ -r "$file" ]; then
+            give_up "$file cannot be read"
+        fi
         set -- "$@" "$file"
     done
     if [ "$name" = sysctl.conf ]; then

@@ -73,7 +73,7 @@ change() {
         problem "$1: the kernel refuses \`$3\`; it stays \`$now\`"
         return
     fi
-    local before=$now
+    local before="$now"
     if ! read_value "$2" || [ "$now" != "$3" ]; then
         problem "$1: the kernel made \`$now\` of \`$3\`"
         return
@@ -123,6 +123,7 @@ END
 }
 
 # One line of the table: setting, what the role says, what is, how that compares.
+# shellcheck disable=SC2059  # `columns` is a format
 show_row() {
     case $4 in
     ok | absent) ;;

@@ -9,18 +9,10 @@ from collections.abc import Iterator
 import pytest
 from testinfra.host import Host
 
-from distrobuild.boot.facts import Facts
-
 ROLES = "/usr/lib/mlos/roles"
 WITHOUT_IN_A_GUEST = {"kernel.numa_balancing", "vm.hugetlb_optimize_vmemmap", "module/zswap/parameters/enabled"}
 """What the flavour `vm` does not have; the server's kernel has it."""
 OVERRIDE = "/etc/mlos/roles/inference/sysctl.conf"
-
-
-@pytest.fixture(autouse=True)
-def _the_image_has_it(facts: Facts) -> None:
-    if "mlos-node" not in facts.installed:
-        pytest.skip("the image has no mlos-node")
 
 
 def lines(host: Host, role: str, file: str) -> list[str]:
@@ -120,7 +112,7 @@ def test_nothing_deviates_from_the_role_after_the_start(host: Host) -> None:
     assert "role inference (by default)" in shown.stdout
 
 
-@pytest.mark.media("disk")
+@pytest.mark.main_image
 def test_a_change_is_told_and_undone(host: Host) -> None:
     host.check_output("echo 61 > /proc/sys/vm/swappiness")
     shown = host.run("mlos-node role show --check")
@@ -132,14 +124,14 @@ def test_a_change_is_told_and_undone(host: Host) -> None:
     assert host.run("mlos-node role show --check").rc == 0
 
 
-@pytest.mark.media("disk")
+@pytest.mark.main_image
 def test_applying_twice_changes_nothing(host: Host) -> None:
     before = state(host)
     assert host.check_output("mlos-node role apply") == "role inference (by default): applied"
     assert state(host) == before
 
 
-@pytest.mark.media("disk")
+@pytest.mark.main_image
 def test_a_dry_run_tells_all_and_does_nothing(host: Host) -> None:
     before = state(host)
     told = host.check_output("mlos-node role set training --dry-run").splitlines()
@@ -148,7 +140,7 @@ def test_a_dry_run_tells_all_and_does_nothing(host: Host) -> None:
     assert state(host) == before
 
 
-@pytest.mark.media("disk")
+@pytest.mark.main_image
 @pytest.mark.parametrize("role", ["training", "edge"])
 def test_another_role_is_taken_at_once(host: Host, afterwards_as_before: None, role: str) -> None:
     told = host.check_output("mlos-node role set %s", role)
@@ -165,7 +157,7 @@ def test_another_role_is_taken_at_once(host: Host, afterwards_as_before: None, r
     assert ("Needs a reboot:" in told) == (role == "training")
 
 
-@pytest.mark.media("disk")
+@pytest.mark.main_image
 def test_a_role_that_is_none_is_refused_and_the_roles_are_told(host: Host) -> None:
     before = state(host)
     refused = host.run("mlos-node role set trainng")
@@ -174,7 +166,7 @@ def test_a_role_that_is_none_is_refused_and_the_roles_are_told(host: Host) -> No
     assert state(host) == before
 
 
-@pytest.mark.media("disk")
+@pytest.mark.main_image
 def test_an_administrators_setting_wins(host: Host, afterwards_as_before: None) -> None:
     host.check_output(f"mkdir -p {OVERRIDE.rpartition('/')[0]} && echo 'vm.swappiness = 42' > {OVERRIDE}")
     host.check_output("echo 'vm.page-cluster = 2' > /etc/sysctl.d/70-test.conf")
@@ -183,7 +175,7 @@ def test_an_administrators_setting_wins(host: Host, afterwards_as_before: None) 
     assert host.run("mlos-node role show --check").rc == 0
 
 
-@pytest.mark.media("disk")
+@pytest.mark.main_image
 def test_what_the_kernel_refuses_or_lacks_is_told_and_the_rest_applied(host: Host, afterwards_as_before: None) -> None:
     lines = r"vm.no_such_thing = 1\nvm.overcommit_memory = 7\nvm.swappiness = 43\n"
     host.check_output(f"mkdir -p {OVERRIDE.rpartition('/')[0]} && printf '{lines}' > {OVERRIDE}")
