@@ -80,7 +80,7 @@ def test_the_kernel_of_the_readme_gets_what_its_fragments_ask_for(tmp_path: Path
     (name,) = session.loaded.manifest.kernels
     selection = select_kernel(session.loaded.manifest, tmp_path, name, mlos.BASE, None)
     emit = Stream(mlos.say)
-    plan = plan_settings(selection, session.lock(selection, emit, only_kernel=True), [selection.flavour])
+    plan = plan_settings(selection, session.lock(selection, emit, only_kernel=True))
     # The name of a session's engine would end in the folder's: each run would leave a history of its own.
     (goal,) = plan.goals
     entry = Engine(session.store, "readme", emit, os.cpu_count() or 1).build(plan)[goal.name]
