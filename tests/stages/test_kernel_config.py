@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,10 @@ KERNEL = MANIFEST.kernels["mlos-6.12"]
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory, tools_root: Path) -> Job:
+def job(large_folder: Callable[[str], Path], tools_root: Path) -> Job:
     """A job whose /work/linux is the real tree with the shipped series applied."""
     source = mlos.build("fetch/kernel")["fetch/kernel"].output
-    folder = tmp_path_factory.mktemp("kernel")
+    folder = large_folder("kernel")
     for name in ("work", "output", "cache"):
         (folder / name).mkdir()
     inputs = {"source": source}
