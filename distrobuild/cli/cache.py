@@ -10,10 +10,12 @@ import click
 from rich.table import Table
 
 from distrobuild.cli.session import Session, console, project_options, store_folder
+from distrobuild.cli.sizes import parse_size
 from distrobuild.cli.view import duration, size
 from distrobuild.engine import transfer
+from distrobuild.engine.collection import collect
 from distrobuild.engine.events import Stream
-from distrobuild.engine.store import Store, remove_tree
+from distrobuild.engine.store import Store
 from distrobuild.manifest.lock import read_lock
 from distrobuild.plan.key import keys
 
@@ -25,42 +27,40 @@ def command() -> None:
 
 @command.command("ls")
 def ls() -> None:
-    """List every output: stage, size, how long it took, how old it is."""
+    """List every output: stage, size, how long it took, how old it is, how long no build has used it (idle)."""
     screen = console()
     store = Store(store_folder())
     in_use = store.remembered()
     table = Table(box=None, pad_edge=False)
-    for column in ("key", "stage", "size", "took", "age", "use"):
-        table.add_column(column, justify="right" if column in ("size", "took", "age") else "left")
-    entries = store.entries()
+    for column in ("key", "stage", "size", "took", "age", "idle", "use"):
+        table.add_column(column, justify="left" if column in ("key", "stage", "use") else "right")
+    entries, now = store.entries(), time.time()
     for entry in entries:
         meta = entry.meta
-        age = duration(time.time() - meta.finished)
+        age, idle = duration(now - meta.finished), duration(now - entry.used)
         used = "last build" if entry.key in in_use else "[dim]older[/]"
         key = entry.key.removeprefix("sha256:")[:12]
-        table.add_row(key, meta.stage, size(meta.bytes), duration(meta.seconds), age, used)
+        table.add_row(key, meta.stage, size(meta.bytes), duration(meta.seconds), age, idle, used)
     screen.print(table)
-    total = sum(entry.meta.bytes for entry in entries)
-    screen.print(f"{len(entries)} outputs, {size(total)}, in {store.root}", highlight=False, soft_wrap=True)
+    total, room = sum(entry.meta.bytes for entry in entries), sum(entry.room for entry in entries)
+    summary = f"{len(entries)} outputs, {size(total)}, {size(room)} on the disk, in {store.root}"
+    screen.print(summary, highlight=False, soft_wrap=True)
 
 
 @command.command("gc")
 @click.option("--all", "everything", is_flag=True, help="Remove every output, also those of the last builds.")
-def gc(everything: bool) -> None:
+@click.option(
+    "--keep",
+    type=parse_size,
+    metavar="SIZE",
+    help="At most so much of the disk stays taken (30G): what was not used for longest goes as well.",
+)
+def gc(everything: bool, keep: int | None) -> None:
     """Remove the outputs that no project's last build used. Fetched files stay: an archive may have lost them."""
-    store = Store(store_folder())
-    freed = count = 0
-    with store.collect():
-        store.sweep()
-        in_use = set() if everything else store.remembered()
-        for entry in store.entries():
-            if entry.key not in in_use:
-                freed += entry.meta.bytes
-                count += 1
-                store.remove(entry)
-        for kept in (store.root / "failed").iterdir():
-            remove_tree(kept)
-    console().print(f"removed {count} outputs, {size(freed)}", highlight=False)
+    if everything and keep is not None:
+        raise click.UsageError("`--all` keeps nothing: leave it or `--keep` out")
+    removed = collect(Store(store_folder()), last_builds=not everything, keep=keep)
+    console().print(f"removed {removed.outputs} outputs, {size(removed.room)}", highlight=False)
 
 
 @command.command("verify")

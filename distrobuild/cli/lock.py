@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from distrobuild.cli.session import Session, console, project_options
 from distrobuild.manifest.lock import read_lock, write_lock
 from distrobuild.plan.bare_kernel import select_kernel
 from distrobuild.plan.locking import Wanted, kernel_sections, make, version_changes, wanted_sections
-from distrobuild.plan.selection import this_architecture
+from distrobuild.plan.selection import Selection, this_architecture
 
 ALL = "*"
 
@@ -30,7 +32,7 @@ def command(session: Session, targets: tuple[str, ...], update: str | None) -> N
     selections = [session.select(target) for target in targets or session.loaded.manifest.targets]
     wanted = {name: section for each in selections for name, section in wanted_sections(each).items()}
     if not targets:
-        wanted |= _of_other_kernels(session)
+        wanted |= of_other_kernels(session, selections)
     if wanted:
         name = None if update == ALL else update
         after = make(after, wanted, this_architecture(), update=name, update_all=update == ALL)
@@ -48,10 +50,16 @@ def command(session: Session, targets: tuple[str, ...], update: str | None) -> N
                 screen.print(f"            {package} {old or 'absent'} -> {new or 'absent'}", highlight=False)
 
 
-def _of_other_kernels(session: Session) -> dict[str, Wanted]:
-    """What those kernels fetch that no target boots: they are built and tested by themselves."""
+def of_other_kernels(session: Session, selections: Iterable[Selection]) -> dict[str, Wanted]:
+    """What those kernels fetch that none of the selections boots: they are built and tested by themselves.
+
+    That is the same for all their flavours, and they need not have the session's.
+    """
     manifest, root = session.loaded.manifest, session.loaded.root
-    booted = {target.kernel for target in manifest.targets.values()}
-    others = [name for name in manifest.kernels if name not in booted]
-    selections = [select_kernel(manifest, root, name, session.base, session.flavour) for name in others]
-    return {name: section for each in selections for name, section in kernel_sections(each).items()}
+    if not any(target.own_kernel for target in manifest.targets.values()):
+        return {}  # nor can they be built: that takes a target that boots one
+    booted = {each.target.kernel for each in selections if each.kernel is not None}
+    others = [
+        select_kernel(manifest, root, name, session.base, None) for name in manifest.kernels if name not in booted
+    ]
+    return {name: section for each in others for name, section in kernel_sections(each).items()}

@@ -43,7 +43,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; exit 0 (done), 1 (failed), 2 (bad input), 130 (interrupted)."""
     try:
-        cli.main(standalone_mode=False)
+        # A command returns nothing; what click returns is the code of one that ended itself by `Exit`.
+        sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

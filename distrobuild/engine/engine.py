@@ -46,8 +46,10 @@ class Engine:
         self.store.sweep()
         keyed = keys(plan)
         missing = self.missing(plan, keyed)
-        cached = tuple(node.name for node in plan if node.name not in missing and self.store.find(keyed[node.name].key))
-        self.emit(events.BuildStarted(plan.target, tuple(missing), cached))
+        found = self.finished(plan, keyed)
+        for entry in found.values():
+            entry.note_use()
+        self.emit(events.BuildStarted(plan.target, tuple(missing), tuple(found)))
         succeeded = False
         try:
             with self.store.use():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from distrobuild.formats.tree_digest import file_sums, output_digest, output_files, value_digest
 from distrobuild.plan.key import Record
+
+BLOCK = 512
+"""Bytes of a block in `st_blocks`, whatever the file system's own are: stat(2)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,26 @@ class Entry:
         """What the key was made of."""
         record: Record = json.loads((self.path / "record.json").read_text())
         return record
+
+    @property
+    def used(self) -> float:
+        """When a build last made or found it (unix time): the time of its folder, which nothing else changes."""
+        return self.path.stat().st_mtime
+
+    @property
+    def room(self) -> int:
+        """Bytes that it takes of the disk: fewer than its size where an image is mostly holes. Looks at every file."""
+        blocks = {}
+        for folder, folders, files in os.walk(self.path):
+            for name in (*folders, *files):
+                status = (Path(folder) / name).lstat()
+                blocks[status.st_ino] = status.st_blocks
+        return BLOCK * sum(blocks.values())
+
+    def note_use(self) -> None:
+        """A build uses it now. That is lost where the store may only be read, and no build fails for it."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
 
     def is_intact(self) -> bool:
         """Whether output and record still are what was stored; reads every byte."""

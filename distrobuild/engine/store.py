@@ -1,7 +1,7 @@
 """Finished outputs by key. An entry appears whole or not at all, and two builds can share the folder.
 
 outputs/<hex key>/   record.json (what was hashed)  meta.json (size, time, digest)  files.json (digest of each file)
-                     log  out/
+                     log  out/  The folder's own time is that of the last build that used it.
 caches/<kind>/       what a stage keeps between builds without changing a result: fetched files, ccache
 history/<project>/   the last record of every stage, for `why` and for expected times
 scratch/             work in progress; what a killed build left is removed by the next one

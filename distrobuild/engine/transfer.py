@@ -52,6 +52,7 @@ def import_(store: Store, place: Path) -> int:
             with store.claim(entry.key):
                 if store.find(entry.key) is None:
                     path.rename(store.root / "outputs" / path.name)
+                    Entry(entry.key, store.root / "outputs" / path.name).note_use()
                     count += 1
         # `fetch` checks every file against its digest when it is used.
         for path in sorted((scratch.work / FETCHED).glob("*")):

@@ -69,10 +69,10 @@ def plan_kernel(selection: Selection, lock: Lock) -> Plan:
     return Plan(selection.name, (Parts(selection, lock).kernel,), selection.manifest.epoch, selection.architecture)
 
 
-def plan_settings(selection: Selection, lock: Lock, flavours: Iterable[str]) -> Plan:
-    """The plan that configures these flavours of the selection's kernel, and compiles nothing."""
+def plan_settings(selection: Selection, lock: Lock, flavours: Iterable[str] = ()) -> Plan:
+    """The plan that configures the selection's kernel in these flavours, else in its own, and compiles nothing."""
     parts = Parts(selection, lock)
-    trees = [parts.kernel_tree(flavour) for flavour in flavours]
+    trees = [parts.kernel_tree(flavour) for flavour in tuple(flavours) or (selection.flavour,)]
     goals = tuple(
         Node(f"kernel_settings/{tree.flavour}", KernelSettingsStage(tree), parts.kernel_inputs(tree), parts.tools)
         for tree in trees

@@ -159,12 +159,12 @@ def _with_kernel(
     manifest: Manifest, target: UbuntuTarget | FlatcarTarget, kernel: str | None
 ) -> UbuntuTarget | FlatcarTarget:
     """The target with this kernel instead of its own; one that makes no system of its own stays as it is."""
-    if kernel is None or not target.own_kernel:
+    if kernel is None:
         return target
     if kernel not in manifest.kernels:
         hint = suggestion.hint(kernel, manifest.kernels, otherwise="there is")
         raise UnknownChoice(f"there is no kernel `{kernel}`", hint=hint)
-    return target.model_copy(update={"kernel": kernel})
+    return target.model_copy(update={"kernel": kernel}) if target.own_kernel else target
 
 
 def host_base() -> Base:

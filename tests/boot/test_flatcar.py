@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,9 +61,9 @@ def test_the_layout_systemd_boots_and_passes_its_box_tests() -> None:
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def left(large_folder: Callable[[str], Path]) -> Path:
     """What a build leaves."""
-    folder = tmp_path_factory.mktemp("out")
+    folder = large_folder("out")
     run("build", "flatcar", "-o", str(folder), "--no-boot")
     return folder / "flatcar"
 

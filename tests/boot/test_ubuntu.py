@@ -33,9 +33,9 @@ def test_the_image_boots_and_passes_its_box_tests(firmware: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Callable[..., subprocess.CompletedProcess[str]]]:
+def build(large_folder: Callable[[str], Path]) -> tuple[Path, Callable[..., subprocess.CompletedProcess[str]]]:
     """The output folder of `distrobuild build ubuntu`, and the command to build again."""
-    output = tmp_path_factory.mktemp("out")
+    output = large_folder("out")
 
     def run(*options: str) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("distrobuild")), "build", "ubuntu", "-o", str(output)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,9 @@ from tests.stages.local_archive import SigningKey, make_deb, write_archive
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SigningKey]:
+def archive(large_folder: Callable[[str], Path]) -> tuple[Path, SigningKey]:
     """Suites noble, noble-updates and noble-security; components main and universe; a signing key of its own."""
-    folder = tmp_path_factory.mktemp("ubuntu")
+    folder = large_folder("ubuntu")
     key = SigningKey.make(folder, "ubuntu-archive")
     debs = sorted(mlos.build("fetch/base")["fetch/base"].output.glob("*.deb"))
     universe = [deb for deb in debs if read_deb(deb).name.startswith("live-")]
@@ -44,12 +45,10 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SigningKey]
 
 
 @pytest.fixture(scope="module")
-def built(
-    archive: tuple[Path, SigningKey], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, Entry], list[str]]:
+def built(archive: tuple[Path, SigningKey], large_folder: Callable[[str], Path]) -> tuple[dict[str, Entry], list[str]]:
     """The ISO on base ubuntu:noble, booted; its tools and kernel are those of the build on this machine's own base."""
     place, key = archive
-    folder = tmp_path_factory.mktemp("project")
+    folder = large_folder("project")
     for name in mlos.SOURCES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(mlos.ROOT / name)
@@ -65,7 +64,7 @@ def built(
     session = Session((folder / "distro.yaml",), overrides, None, mlos.FLAVOUR)
     plan = session.plan(session.select("ubuntu"), emit)
     plan = Plan(plan.target, (plan.find("boot/seabios"),), plan.epoch, plan.architecture)
-    store = Store(tmp_path_factory.mktemp("store"))
+    store = Store(large_folder("store"))
     for name, keyed in keys(plan).items():
         if name in first and mlos.session().store.find(keyed.key):
             (store.root / "outputs" / keyed.key.removeprefix("sha256:")).symlink_to(first[name].path)

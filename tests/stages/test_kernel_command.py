@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from distrobuild.cli.kernel import command
+from distrobuild.errors import DistrobuildError
 from tests import mlos
 from tests.stages.small_kernel import write_tree
 
@@ -84,6 +85,30 @@ def test_the_configuration_is_written_where_it_is_wanted(project: Path) -> None:
 def test_every_flavour_of_every_kernel_is_configured(project: Path) -> None:
     shown = run(project, "config", "--all").output
     assert [line for line in ("one", "two") if f"{line}, flavour vm: 1 symbols built in" in shown] == ["one", "two"]
+
+
+def test_a_flavour_that_loses_a_symbol_keeps_no_other_from_being_configured(project: Path) -> None:
+    manifest = json.loads((project / "distro.yaml").read_text())
+    for line, kernel in manifest["kernels"].items():
+        (project / f"{line}.config").write_text("CONFIG_IMPOSSIBLE=y\n")
+        kernel["flavours"] = {"bad": {"base_config": "allnoconfig", "config": [f"{line}.config"]}, **kernel["flavours"]}
+    (project / "distro.yaml").write_text(json.dumps(manifest))
+    ended = run(project, "config", "--all")
+    assert ended.exit_code == 1
+    for line in ("one", "two"):
+        assert f"{line}, flavour vm: 1 symbols built in" in ended.output
+        assert f"{line}, flavour bad:\n{line}.config:1:1: CONFIG_IMPOSSIBLE: wanted y, got n" in ended.output
+
+
+def test_what_is_wrong_with_several_flavours_is_said_once(project: Path) -> None:
+    (project / "small.config").write_text("CONFIG_IMPOSSIBLE=y\n")
+    said = run(project, "config", "--all").output
+    assert "one, flavour vm; two, flavour vm:\nsmall.config:1:1: CONFIG_IMPOSSIBLE: wanted y, got n" in said
+
+
+def test_all_flavours_are_none_in_particular(project: Path) -> None:
+    with pytest.raises(DistrobuildError, match="no flavour in particular"):
+        run(project, "config", "--all", "--flavour", "vm")
 
 
 def test_the_tree_of_a_shell_has_a_commit_for_each_patch_and_stays(

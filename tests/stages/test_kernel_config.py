@@ -6,11 +6,15 @@ DISTROBUILD_KERNEL_SOURCE names a folder with the linux-source package that the 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from distrobuild.cli.session import Session
+from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Stream
 from distrobuild.formats import kconfig
 from distrobuild.formats.patch_series import read_series
@@ -22,6 +26,7 @@ from distrobuild.stages.kernel_config import SymbolsLost
 from distrobuild.stages.kernel_make import TREE, Make
 from distrobuild.stages.stage import Job
 from tests import mlos
+from tests.documents import readme_project
 
 PROJECT = Path(__file__).parents[2]
 MANIFEST = Manifest.model_validate(yaml.safe_load((PROJECT / "distro.yaml").read_text()))
@@ -29,10 +34,10 @@ KERNEL = MANIFEST.kernels["mlos-6.12"]
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory, tools_root: Path) -> Job:
+def job(large_folder: Callable[[str], Path], tools_root: Path) -> Job:
     """A job whose /work/linux is the real tree with the shipped series applied."""
     source = mlos.build("fetch/kernel")["fetch/kernel"].output
-    folder = tmp_path_factory.mktemp("kernel")
+    folder = large_folder("kernel")
     for name in ("work", "output", "cache"):
         (folder / name).mkdir()
     inputs = {"source": source}
@@ -67,6 +72,21 @@ def test_every_symbol_of_every_flavour_of_every_line_survives(name: str) -> None
     for goal in plan.goals:
         config = kconfig.parse_config((entries[goal.name].output / "config").read_text("utf-8"))
         assert (config["MLOS"], config["SCHED_CLASS_ML"], config["PREEMPT_DYNAMIC"]) == ("y", "y", "y")
+
+
+def test_the_kernel_of_the_readme_gets_what_its_fragments_ask_for(tmp_path: Path) -> None:
+    mlos.plan()  # makes the lock, where there is none yet
+    session = Session((readme_project(tmp_path),), (), mlos.BASE, None)
+    shutil.copyfile(mlos.ROOT / "distro.lock", session.lock_path)
+    (name,) = session.loaded.manifest.kernels
+    selection = select_kernel(session.loaded.manifest, tmp_path, name, mlos.BASE, None)
+    emit = Stream(mlos.say)
+    plan = plan_settings(selection, session.lock(selection, emit, only_kernel=True))
+    # The name of a session's engine would end in the folder's: each run would leave a history of its own.
+    (goal,) = plan.goals
+    entry = Engine(session.store, "readme", emit, os.cpu_count() or 1).build(plan)[goal.name]
+    config = kconfig.parse_config((entry.output / "config").read_text("utf-8"))
+    assert (config["VHOST_VSOCK"], config["MLX5_CORE"], config["EDAC"]) == ("y", "m", "y")
 
 
 def test_every_symbol_that_server_leaves_out_can_be_added(job: Job) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from distrobuild.cli.kernel.chosen import lock_of, selection_of
+from distrobuild.cli.kernel.chosen import built, selection_of
 from distrobuild.cli.session import Session, console, kernel_project_options
-from distrobuild.cli.view import TerminalView
 from distrobuild.engine.entry import Entry
-from distrobuild.engine.events import Stream
 from distrobuild.errors import DistrobuildError
 from distrobuild.formats import kconfig
-from distrobuild.plan.bare_kernel import kernel_named, plan_settings
-from distrobuild.plan.early import check_sources
+from distrobuild.plan.bare_kernel import plan_settings
+from distrobuild.plan.selection import Selection
 from distrobuild.stages.kernel_settings import REQUESTED
 
 PREFIX = "CONFIG_"
@@ -39,45 +36,50 @@ def command(session: Session, kernel: str | None, every: bool, symbols: tuple[st
     """Configure KERNEL (default: the one that targets boot) in a flavour, and say what its fragments asked for.
 
     Every symbol that a fragment asks for must have its value in the end; those that have not are listed with the
-    reason.
+    reason. `--all` goes on to the last flavour, and exits with 1 if one lost a symbol.
     """
-    if every and (kernel or symbols or output):
-        raise DistrobuildError("`--all` is about no kernel in particular", hint="leave KERNEL, `--show` and `-o` out")
-    manifest, screen = session.loaded.manifest, console()
+    if every and (kernel or symbols or output or session.flavour):
+        hint = "leave KERNEL, `--flavour`, `--show` and `-o` out"
+        raise DistrobuildError("`--all` is about no kernel and no flavour in particular", hint=hint)
+    screen = console()
     if every:
-        for name, each in manifest.kernels.items():
-            for flavour, entry in _configured(session, name, each.flavours).items():
-                _print_fragments(screen, name, flavour, entry)
+        _configure_all(session, screen)
         return
-    name = kernel_named(manifest, kernel)
-    selection = selection_of(session, name)
-    (entry,) = _configured(session, name, [selection.flavour]).values()
+    selection = selection_of(session, kernel)
+    (entry,) = built(session, selection, plan_settings).values()
     if output is not None:
         shutil.copyfile(entry.output / "config", output)
         screen.print(f"[bold green]wrote[/] {output}", highlight=False, soft_wrap=True)
     if symbols:
         _print_symbols(screen, symbols, entry)
     elif output is None:
-        _print_fragments(screen, name, selection.flavour, entry)
+        _print_fragments(screen, selection, entry)
 
 
-def _configured(session: Session, kernel: str, flavours: Iterable[str]) -> Mapping[str, Entry]:
-    """The finished configuration of each of these flavours."""
-    selection = selection_of(session, kernel)
-    with contextlib.ExitStack() as stack:
-        emit = Stream(stack.enter_context(TerminalView(console())))
-        check_sources(selection)
-        plan = plan_settings(selection, lock_of(session, selection, emit), flavours)
-        entries = session.engine(selection, emit).build(plan)
-    return {flavour: entries[goal.name] for flavour, goal in zip(flavours, plan.goals, strict=True)}
+def _configure_all(session: Session, screen: Console) -> None:
+    """Configure every flavour of every kernel; then say what is wrong with which, and end with 1 if anything is."""
+    mistakes: dict[str, list[str]] = {}
+    for name, kernel in session.loaded.manifest.kernels.items():
+        for flavour in kernel.flavours:
+            try:
+                selection = selection_of(session, name, flavour)
+                (entry,) = built(session, selection, plan_settings).values()
+            except DistrobuildError as error:
+                mistakes.setdefault(str(error), []).append(f"{name}, flavour {flavour}")
+            else:
+                _print_fragments(screen, selection, entry)
+    for text, places in mistakes.items():
+        click.echo(f"{'; '.join(places)}:\n{text}", err=True)
+    if mistakes:
+        raise click.exceptions.Exit(1)
 
 
-def _print_fragments(screen: Console, kernel: str, flavour: str, entry: Entry) -> None:
+def _print_fragments(screen: Console, selection: Selection, entry: Entry) -> None:
     """How many symbols each fragment decided."""
     config = kconfig.parse_config((entry.output / "config").read_text("utf-8"))
     values = Counter(value for value in config.values() if value in ("y", "m"))
     counts = f"{values['y']} symbols built in, {values['m']} as modules; asked for by"
-    screen.print(f"[bold]{escape(kernel)}[/], flavour {flavour}: {counts}", highlight=False)
+    screen.print(f"[bold]{selection.target.kernel}[/], flavour {selection.flavour}: {counts}", highlight=False)
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
     for file, count in Counter(row["file"] for row in _requested(entry)).items():
         table.add_row(escape(file), str(count))

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import click
 
-from distrobuild.cli.kernel.chosen import lock_of, selection_of
-from distrobuild.cli.session import Session, console, kernel_project_options
-from distrobuild.cli.view import TerminalView
-from distrobuild.engine.events import Stream
+from distrobuild.cli.kernel.chosen import planned, selection_of
+from distrobuild.cli.session import Session, kernel_project_options
 from distrobuild.engine.kernel_tree import KernelTree
-from distrobuild.plan.bare_kernel import kernel_named, plan_settings
-from distrobuild.plan.early import check_sources
+from distrobuild.plan.bare_kernel import plan_settings
 
 
 @click.command("shell")
@@ -33,12 +30,8 @@ def command(session: Session, kernel: str | None, program: tuple[str, ...], tree
     The tree is a git repository with a commit for each patch of the series: change it, `make`, commit, and
     `git format-patch` writes the patches.
     """
-    selection = selection_of(session, kernel_named(session.loaded.manifest, kernel))
-    with contextlib.ExitStack() as stack:
-        emit = Stream(stack.enter_context(TerminalView(console())))
-        check_sources(selection)
-        plan = plan_settings(selection, lock_of(session, selection, emit), [selection.flavour])
-        source = KernelTree.provide(session.engine(selection, emit), plan)
+    with planned(session, selection_of(session, kernel), plan_settings) as (engine, plan):
+        source = KernelTree.provide(engine, plan)
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(session.store.scratch()) if tree is None else source.keep_in(tree)
         if not source.is_in(scratch):

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from distrobuild.cli.kernel.chosen import lock_of, selection_of
+from distrobuild.cli.kernel.chosen import built, selection_of
 from distrobuild.cli.session import Session, console, kernel_project_options
-from distrobuild.cli.view import TerminalView
-from distrobuild.engine.events import Stream
 from distrobuild.formats.ktap import Outcome
-from distrobuild.plan.bare_kernel import NoKernelTest, kernel_named, plan_kernel_tests
-from distrobuild.plan.early import check_sources
+from distrobuild.plan.bare_kernel import NoKernelTest, plan_kernel_tests
 from distrobuild.stages.kernel_test import RESULT
 
 COLOURS = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.SKIPPED: "yellow"}
@@ -33,28 +29,17 @@ def command(session: Session, kernels: tuple[str, ...], only: tuple[str, ...], r
 
     Results come from the store while kernel and test are unchanged. Exits with 1 if a test fails.
     """
-    manifest = session.loaded.manifest
-    tested = [name for name, kernel in manifest.kernels.items() if kernel.tests]
+    tested = [name for name, kernel in session.loaded.manifest.kernels.items() if kernel.tests]
     if not kernels and not tested:
         raise NoKernelTest("no kernel of the manifest has tests", hint="`explain kernels.*.tests`")
+    planner = functools.partial(plan_kernel_tests, names=only, release=release)
     for kernel in kernels or tested:
-        _test(session, kernel_named(manifest, kernel), only, release)
+        for name, entry in built(session, selection_of(session, kernel), planner).items():
+            _print_results(f"{kernel}: {name.removeprefix('kernel_test/')}", entry.output / RESULT)
 
 
-def _test(session: Session, kernel: str, only: tuple[str, ...], release: bool) -> None:
+def _print_results(title: str, path: Path) -> None:
     screen = console()
-    selection = selection_of(session, kernel)
-    with contextlib.ExitStack() as stack:
-        emit = Stream(stack.enter_context(TerminalView(screen)))
-        check_sources(selection)
-        plan = plan_kernel_tests(selection, lock_of(session, selection, emit), only, release=release)
-        entries = session.engine(selection, emit).build(plan)
-    for goal in plan.goals:
-        title = f"{kernel}: {goal.name.removeprefix('kernel_test/')}"
-        _print_results(screen, title, entries[goal.name].output / RESULT)
-
-
-def _print_results(screen: Console, title: str, path: Path) -> None:
     record = json.loads(path.read_text("utf-8"))
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
     for result in record["tests"]:

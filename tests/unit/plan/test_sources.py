@@ -13,7 +13,7 @@ from distrobuild.plan.early import check_sources
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.key import keys
 from distrobuild.plan.locking import wanted_sections
-from distrobuild.plan.selection import Selection, select
+from distrobuild.plan.selection import Selection, UnknownChoice, select
 from distrobuild.plan.targets import plan_target
 from distrobuild.stages.release import ReleaseStage
 
@@ -83,6 +83,14 @@ def test_a_kernel_that_nothing_boots_is_not_looked_at(root: Path) -> None:
     chosen = selection(root, "none", kernel="k", flavour="unheard-of")
     assert chosen.kernel is None
     check_sources(chosen)
+
+
+@pytest.mark.parametrize("source", ["none", OFFICIAL, {"debian": "trixie"}], ids=["none", "official", "debian"])
+def test_another_kernel_must_be_one_of_the_manifest_even_where_none_boots(root: Path, source: object) -> None:
+    manifest = selection(root, source, kernel="k").manifest
+    with pytest.raises(UnknownChoice, match="there is no kernel `other`") as error:
+        select(manifest, root, "box", None, None, kernel="other")
+    assert error.value.hint == "there is: `k`"
 
 
 def test_a_release_gets_the_config_and_the_kernels_arguments(root: Path) -> None:
