@@ -89,6 +89,8 @@ class BoxTestRun:
         command += ["--confcutdir", str(self.root), "--import-mode", "importlib"]
         command += ["-o", f"pythonpath={shlex.join(folders)}"]
         command += ["-p", "no:cacheprovider", "-p", plugin.__name__, "-ra", "--tb=short", "-v"]
+        # A copy of a system that a test made is looked at only if the test failed.
+        command += ["-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1"]
         command += ["--image", str(self.guest.image.absolute()), "--tools-root", str(self.tools_root.absolute())]
         command += ["--medium", self.guest.medium, "--firmware", self.guest.firmware, "--accel", self.accel]
         command += ["--memory", str(self.guest.memory_mib), "--cpus", str(self.guest.cpus)]
