@@ -36,6 +36,8 @@ SYMBOL = re.compile(r"^\+(?:menu)?config\s+(\w+)\s*$")
 STYLE = re.compile(r"^(?:ERROR|WARNING|CHECK): .*$", re.MULTILINE)
 MENDS = re.compile(r"Fixes: [0-9a-f]{12,} \(")
 """The trailer of a patch that mends what an earlier commit of the kernel broke (submitting-patches.rst)."""
+LINES_IN_CODE = {"DEBUG_ATOMIC_SLEEP"}
+"""What puts the numbers of the source's lines into the code, for `might_sleep()`: one line more would be other code."""
 NOT_ASKED = ("FILE_PATH_CHANGES", "UNKNOWN_COMMIT_ID")
 """Remarks of checkpatch.pl that make no sense here: MAINTAINERS has patterns for all new files from the first patch on,
 and the tree has none of the kernel's history."""
@@ -106,14 +108,15 @@ class KernelVerifyStage(Stage[VerifyOptions]):
         """Bring the patches in one by one, and look at the tree after each."""
         commit_base(job)
         brought = {symbol for patch in series.patches for symbol in symbols(patch)}
-        before = self._compile(job, brought)
+        absent = brought | LINES_IN_CODE
+        before = self._compile(job, absent)
         if before.failure is not None:
             raise before.failure
         there: set[str] = set()
         for patch in series.patches:
             commit_patches(job, [patch])
             there |= set(symbols(patch))
-            off = self._compile(job, brought)
+            off = self._compile(job, absent)
             mends = any(map(MENDS.match, patch.message))
             other_code = [] if mends else _other_code(before, off)
             verdict = Verdict(patch.path.name, [*_new_complaints(before, off), *other_code])

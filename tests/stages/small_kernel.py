@@ -19,7 +19,7 @@ bzImage: main.c
 	gcc -o $@ $< -DWHO='"$(KBUILD_BUILD_USER) $(MLOS_VERSION) $(MLOS_PATCHSET) $(KBUILD_BUILD_TIMESTAMP)"'
 	touch System.map
 %.o: %.c .config
-	gcc -DWHO='""' $(if $(W),-Wall) $(shell sed -n 's/^\\(CONFIG_[A-Z]*\\)=y/-D\\1/p' .config) -c -o $@ $<
+	gcc -DWHO='""' $(if $(W),-Wall) $(shell sed -n 's/^\\(CONFIG_[A-Z_]*\\)=y/-D\\1/p' .config) -c -o $@ $<
 kernelrelease:
 	@echo 6.12.9$(shell sed -n 's/CONFIG_LOCALVERSION="\\(.*\\)"/\\1/p' .config)
 image_name:

@@ -65,16 +65,18 @@ def guarded(line: str) -> str:
 
 @pytest.fixture
 def verify(tmp_path: Path, tools_root: Path) -> Verify:
-    """Judge a series of these patches; the verdicts, or the problems."""
+    """Judge a series of these patches, with `more` at the end of the program; the verdicts, or the problems."""
 
-    def run(*patches: str) -> list[dict[str, object]]:
+    def run(*patches: str, more: str = "") -> list[dict[str, object]]:
         write_tree(tmp_path / "linux")
         (tmp_path / "patches").mkdir()
         for number, text in enumerate(patches, start=1):
             content = text if text.startswith("From: ") else HEAD.format(subject=f"patch {number}") + text
             (tmp_path / "patches" / f"{number}.patch").write_text(content)
         (tmp_path / "patches/series").write_text("".join(f"{number + 1}.patch\n" for number in range(len(patches))))
-        (tmp_path / "small.config").write_text("CONFIG_PLAIN=y\nCONFIG_ANSWER=y\n")
+        with (tmp_path / "linux/main.c").open("a") as main:
+            main.write(more)
+        (tmp_path / "small.config").write_text("CONFIG_PLAIN=y\nCONFIG_ANSWER=y\nCONFIG_DEBUG_ATOMIC_SLEEP=y\n")
         inputs = {
             "source": tmp_path / "linux",
             "patches": tmp_path / "patches",
@@ -125,6 +127,11 @@ def test_a_warning_counts_for_the_patch_that_brings_it(verify: Verify) -> None:
 def test_code_that_differs_with_the_option_off_is_found(verify: Verify) -> None:
     with pytest.raises(UnsoundSeries, match=r"off: the code of main\.o is another than without the series"):
         verify(SYMBOL, code('\tputs("more");'))
+
+
+def test_the_number_of_a_line_is_not_the_code(verify: Verify) -> None:
+    more = "#ifdef CONFIG_DEBUG_ATOMIC_SLEEP\nint line(void)\n{\n\treturn __LINE__;\n}\n#endif\n"
+    assert [each["off"] for each in verify(SYMBOL, code("\t/* a line */"), more=more)] == [[], []]
 
 
 def test_what_mends_the_kernel_itself_changes_the_code_and_what_follows_does_not(verify: Verify) -> None:
