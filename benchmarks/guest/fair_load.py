@@ -20,7 +20,7 @@ STRESS = ("stress-ng", "--quiet", "--seed", "4711", "--temp-path", "/tmp")
 DURATIONS = {
     "hackbench, processes and pipes": (*HACKBENCH, "--pipe", "--process"),
     "hackbench, threads and pipes": (*HACKBENCH, "--pipe", "--threads"),
-    "hackbench, processes and sockets": (*HACKBENCH, "--process"),
+    "hackbench, processes and sockets": (*HACKBENCH, "--process", "--fds=20"),
     "stress-ng --switch": (*STRESS, "--switch", "2", "--switch-ops", "120000"),
     "stress-ng --yield": (*STRESS, "--yield", "2", "--yield-ops", "1000000"),
     "stress-ng --fork": (*STRESS, "--fork", "2", "--fork-ops", "1600"),
