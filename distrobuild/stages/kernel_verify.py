@@ -36,8 +36,11 @@ SYMBOL = re.compile(r"^\+(?:menu)?config\s+(\w+)\s*$")
 STYLE = re.compile(r"^(?:ERROR|WARNING|CHECK): .*$", re.MULTILINE)
 MENDS = re.compile(r"Fixes: [0-9a-f]{12,} \(")
 """The trailer of a patch that mends what an earlier commit of the kernel broke (submitting-patches.rst)."""
-LINES_IN_CODE = {"DEBUG_ATOMIC_SLEEP"}
-"""What puts the numbers of the source's lines into the code, for `might_sleep()`: one line more would be other code."""
+LINES_IN_CODE = {"DEBUG_ATOMIC_SLEEP", "PROVE_LOCKING"}
+"""What puts the numbers of the source's lines into the code, for `might_sleep()` and `rcu_dereference()`.
+
+One line more would be other code.
+"""
 NOT_ASKED = ("FILE_PATH_CHANGES", "UNKNOWN_COMMIT_ID")
 """Remarks of checkpatch.pl that make no sense here: MAINTAINERS has patterns for all new files from the first patch on,
 and the tree has none of the kernel's history."""
