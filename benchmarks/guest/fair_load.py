@@ -22,7 +22,6 @@ DURATIONS = {
     "hackbench, threads and pipes": (*HACKBENCH, "--pipe", "--threads"),
     "hackbench, processes and sockets": (*HACKBENCH, "--process", "--fds=20"),
     "stress-ng --switch": (*STRESS, "--switch", "2", "--switch-ops", "120000"),
-    "stress-ng --yield": (*STRESS, "--yield", "2", "--yield-ops", "100000"),
     "stress-ng --fork": (*STRESS, "--fork", "2", "--fork-ops", "1600"),
 }
 """What is measured by the time that it takes: seconds, in which the order of wake-ups averages out."""
