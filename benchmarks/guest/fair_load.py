@@ -10,21 +10,24 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 
-HACKBENCH = ("hackbench", "--groups=4", "--loops=500")
+REPEATS = 9
+HACKBENCH = ("hackbench", "--groups=4", "--loops=100")
 STRESS = ("stress-ng", "--quiet", "--seed", "4711", "--temp-path", "/tmp")
 DURATIONS = {
     "hackbench, processes and pipes": (*HACKBENCH, "--pipe", "--process"),
     "hackbench, threads and pipes": (*HACKBENCH, "--pipe", "--threads"),
     "hackbench, processes and sockets": (*HACKBENCH, "--process", "--fds=20"),
-    "stress-ng --switch": (*STRESS, "--switch", "2", "--switch-ops", "120000"),
-    "stress-ng --fork": (*STRESS, "--fork", "2", "--fork-ops", "1600"),
+    "stress-ng --switch": (*STRESS, "--switch", "2", "--switch-ops", "25000"),
+    "stress-ng --fork": (*STRESS, "--fork", "2", "--fork-ops", "300"),
 }
-"""What is measured by the time that it takes: seconds, in which the order of wake-ups averages out."""
+"""What is measured by the time that it takes. Processes that wake each other up fall into one order or another and keep
+it, so each command runs several times and the median counts."""
 CYCLICTEST = ("cyclictest", "--quiet", "--mlockall", "--nsecs", "--interval=1000", "--loops=5000")
 WAKEUPS = {
     "cyclictest, priority 95": (*CYCLICTEST, "--priority=95"),
@@ -52,11 +55,13 @@ def say(name: str, unit: str, figure: float) -> None:
     print(json.dumps({"name": name, "unit": unit, "figure": figure}), flush=True)
 
 
-def duration(command: Sequence[str]) -> float:
-    """Seconds that a command takes."""
-    begin = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.monotonic() - begin
+def durations(command: Sequence[str]) -> Iterator[float]:
+    """Seconds that a command takes, each time."""
+    for number in range(REPEATS):
+        time.sleep(0.0137 * number)  # another place in the period of a tick
+        begin = time.monotonic()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        yield time.monotonic() - begin
 
 
 def lateness(command: Sequence[str]) -> tuple[float, float]:
@@ -72,17 +77,21 @@ def main() -> None:
     for command in (*DURATIONS.values(), *WAKEUPS.values()):  # brings the programs into memory
         subprocess.run([command[0], "--help"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for name, command in DURATIONS.items():
-        say(name, "s", duration(command))
+        taken = sorted(durations(command))
+        print(f"# {name}: {' '.join(f'{each:.3f}' for each in taken)}", flush=True)
+        say(name, "s", statistics.median(taken))
     with beside(BUSY):
         for name, command in WAKEUPS.items():
             average, longest = lateness(command)
             say(f"{name}, average", "us", average)
             say(f"{name}, longest", "us", longest)
-    if launcher := sys.argv[1:]:
-        with beside((*launcher, *BUSY)):
-            average, longest = lateness(WAKEUPS["cyclictest, priority 95"])
-            say("cyclictest beside SCHED_ML, average", "us", average)
-            say("cyclictest beside SCHED_ML, longest", "us", longest)
+    launchers = {"SCHED_RR": ("chrt", "--rr", "10"), "SCHED_ML": tuple(sys.argv[1:])}
+    for policy, launcher in launchers.items():
+        if launcher:
+            with beside((*launcher, *BUSY)):
+                average, longest = lateness(WAKEUPS["cyclictest, priority 95"])
+            say(f"cyclictest beside {policy}, average", "us", average)
+            say(f"cyclictest beside {policy}, longest", "us", longest)
 
 
 main()
