@@ -36,7 +36,18 @@ def test_the_scheduling_class_keeps_its_bars() -> None:
 
 # Without the gate of 7.2: it takes a second flavour of that line, and shares the class with 6.12.
 @pytest.mark.parametrize("kernel", ["mlos-6.12", "mlos-7.2"])
-@pytest.mark.parametrize(("run", "least"), [("selftests", 21), ("kunit", 28), ("stress", 4), ("fuzz", 2)])
+@pytest.mark.parametrize(
+    ("run", "least"),
+    [
+        ("selftests", 31),
+        ("kunit", 28),
+        ("stress", 4),
+        ("fuzz", 2),
+        ("tensor-selftests", 100),
+        ("tensor-stress", 4),
+        ("tensor-fuzz", 3),
+    ],
+)
 def test_the_lines_of_the_kernel_pass_their_tests(kernel: str, run: str, least: int) -> None:
     assert len(passed(kernel, run)) >= least
 
