@@ -603,7 +603,7 @@ static void *describes(void *argument)
 {
 	struct crowd *crowd = argument;
 
-	for (uint64_t i = 1; i < 20000; i++) {
+	for (uint64_t i = 1; i < 3000; i++) {
 		struct tensormem_meta meta = {.dtype = FLOAT32, .dimensions = 1, .shape = {i}, .model = (uint32_t)i};
 		uint64_t generation = i;
 

@@ -11,7 +11,7 @@
 #define CREATE_FLAGS                                                                                                           \
 	(TENSORMEM_CREATE_HUGE | TENSORMEM_CREATE_HUGE_TRY | TENSORMEM_CREATE_NODE | TENSORMEM_CREATE_POPULATE |               \
 	 TENSORMEM_CREATE_MEMFD)
-#define LARGEST (UINT64_C(1) << 62) /* no overflow when pages and a trailer are added, and it still fits an off_t */
+#define LARGEST (UINT64_C(1) << 47) /* more cannot be mapped; a memfd would still be made, and be good for nothing */
 
 unsigned int tensormem_version(void)
 {
