@@ -85,7 +85,8 @@ def test_memory_that_can_still_be_changed_is_no_model(write: Callable[[bytes], P
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"\0" * 7, b"\0" * 8, b"\xff" * 8, (2**40).to_bytes(8, "little") + b"{}", (3).to_bytes(8, "little") + b"{}",
+        b"",
+        b"\0" * 7, b"\0" * 8, b"\xff" * 8, (2**40).to_bytes(8, "little") + b"{}", (3).to_bytes(8, "little") + b"{}",
         file_of(b"[]"),
         file_of(b'"text"'), file_of(b"{"), file_of(b" {}", b""), file_of(b"{} x", b""),
         file_of(b"\xff\xfe"),

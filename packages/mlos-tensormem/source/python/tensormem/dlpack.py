@@ -13,6 +13,7 @@ CPU = (1, 0)
 
 _api = ctypes.pythonapi
 _Destructor = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
+_Deleter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, _Destructor)(("PyCapsule_New", _api))
 _is_valid = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_IsValid", _api))
 _pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
@@ -24,14 +25,15 @@ _DELETER_AT = {False: 56, True: 16}
 """Where the deleter stands: behind a DLTensor and a pointer, or behind the version and a pointer."""
 
 
-@_Destructor
-def _delete_what_nobody_took(capsule: int) -> None:
+def _delete(capsule: int) -> None:
     """Whoever takes a tensor out of a capsule renames that, and calls the deleter later."""
     for versioned, name in _NAMES.items():
         if _is_valid(capsule, name):
             managed = _pointer(capsule, name)
-            address = ctypes.c_void_p.from_address(managed + _DELETER_AT[versioned]).value
-            ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)(managed)
+            _Deleter.from_address(managed + _DELETER_AT[versioned])(managed)
+
+
+_delete_what_nobody_took = _Destructor(_delete)
 
 
 def capsule(

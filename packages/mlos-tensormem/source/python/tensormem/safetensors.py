@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model files of the format safetensors, loaded straight into one sealed tensor.
 
-The memory is such a file again: 8 bytes of length, a header in JSON, the data. Only the header is padded anew, so that the
-data begin at a page, and the same file gives the same bytes everywhere. Whoever attaches the tensor reads the header there.
+The memory is such a file again: 8 bytes of length, a header in JSON, the data. Only the header is padded anew, so that
+the data begin at a page, and the same file gives the same bytes everywhere. Whoever attaches the tensor reads the
+header there.
 
-A file may come from anybody. It is refused unless its header describes every byte of the data once, in tensors whose size
-follows from their shape, before any memory for it is allocated.
+A file may come from anybody. It is refused unless its header describes every byte of the data once, in tensors whose
+size follows from their shape, before any memory for it is allocated.
 """
 
 from __future__ import annotations
@@ -77,8 +78,11 @@ class Model:
         self._start = 8 + self.header.length
 
     def __getitem__(self, name: str) -> Any:
-        """One of its tensors as a read-only NumPy array, without a copy. Raises KeyError, TypeError as `Tensor.numpy`."""
-        import numpy  # noqa: ICN001, PLC0415  # only who asks for arrays needs it
+        """One of its tensors as a read-only NumPy array, without a copy.
+
+        Raises KeyError, and TypeError for a type that NumPy does not have.
+        """
+        import numpy  # only who asks for arrays needs it
 
         entry = self.header.tensors[name]
         if entry.dtype in dtypes.UNKNOWN_TO_NUMPY:

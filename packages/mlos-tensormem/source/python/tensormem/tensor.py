@@ -113,9 +113,9 @@ class Tensor:
     def create(cls, shape: Sequence[int] | int, dtype: str | None = "float32", **options: Any) -> Tensor:
         """Make one, all zero. `dtype` None: `shape` is a number of bytes.
 
-        Options: `name` and `model` describe it. `huge=True` asks for 2 MiB pages, None for such where there are any; `node`
-        is a NUMA node, `populate=True` allocates now and not at the first use, `device=False` makes a memfd even where
-        there is /dev/tensor.
+        Options: `name` and `model` describe it. `huge=True` asks for 2 MiB pages, None for such where there are any;
+        `node` is a NUMA node, `populate=True` allocates now and not at the first use, `device=False` makes a memfd even
+        where there is /dev/tensor.
         """
         return cls(call("create", ctypes.byref(request_of(shape, dtype, **options))))
 
@@ -227,11 +227,11 @@ class Tensor:
     def view(self, *, write: bool = False, populate: bool = False) -> memoryview:
         """Its bytes, mapped until the last view is gone. Raises OSError: EPERM if `write` and it cannot be."""
         flags = (library.MAP_WRITE if write else 0) | (library.MAP_POPULATE if populate else 0)
-        size = self.info.size
-        address = call("map", self._open(), flags)
+        handle, size = self._held(), self.info.size
+        address = call("map", handle.number, flags)
         memory = (ctypes.c_ubyte * size).from_address(address)
         # The handle knows how long the mapping is, so it stays for as long.
-        weakref.finalize(memory, _unmap, self._handle, address).atexit = False
+        weakref.finalize(memory, _unmap, handle, address).atexit = False
         view = memoryview(memory).cast("B")
         return view if write else view.toreadonly()
 
@@ -249,7 +249,7 @@ class Tensor:
 
         Raises TypeError for a type that NumPy does not have (`view` and `torch.from_dlpack` still serve).
         """
-        import numpy  # noqa: ICN001, PLC0415  # only who asks for arrays needs it
+        import numpy  # only who asks for arrays needs it
 
         info = self.info
         if info.dtype in dtypes.UNKNOWN_TO_NUMPY:
@@ -287,7 +287,10 @@ class Tensor:
     def __dlpack_device__(self) -> tuple[int, int]:
         return dlpack.CPU
 
-    def _open(self) -> int:
+    def _held(self) -> _Handle:
         if self._handle is None:
             raise ValueError("the tensor has been closed")
-        return self._handle.number
+        return self._handle
+
+    def _open(self) -> int:
+        return self._held().number
