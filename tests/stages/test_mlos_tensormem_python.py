@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import socket
@@ -18,7 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from tests.stages.tensormem_host import build, environment
 
-from tensormem import Tensor  # isort: skip  # after tensormem_host, which makes it importable
+from tensormem import Pool, Tensor  # isort: skip  # after tensormem_host, which makes it importable
 
 PAGE = 4096
 DEVICE = pytest.param(
@@ -194,6 +195,69 @@ def test_torch_and_onnxruntime_take_it_without_a_copy() -> None:
     assert torch.from_dlpack(tensor)[1, 1] == 5
     array = tensor.numpy()
     assert runtime.OrtValue.ortvalue_from_numpy(array).data_ptr() == array.ctypes.data
+
+
+@backends
+def test_a_pool_has_tensors_ready_and_makes_more(device: bool) -> None:
+    pool = Pool(2, (3, 5), "int32", device=device)
+    assert len(pool) == 2
+    taken = [pool.take() for _ in range(3)]
+    assert len(pool) == 0
+    assert {tensor.info.shape for tensor in taken} == {(3, 5)}
+    del pool
+    gc.collect()
+    for tensor in taken:
+        tensor.seal()
+
+
+def test_many_who_attach_it_have_one_copy() -> None:
+    tensor = Tensor.create(32 << 20, None, name="once", device=False)
+    with tensor.writing() as memory:
+        memory[:] = bytes([7]) * len(memory)
+    tensor.seal()
+    script = (
+        "import socket, sys\nfrom pathlib import Path\nfrom tensormem import Tensor\n"
+        "link = socket.socket(fileno=int(sys.argv[1]))\n"
+        "tensor = Tensor.receive(link)\nview = tensor.view(populate=True)\n"
+        "link.send(b'.')\nlink.recv(1)\n"
+        "parts = Path('/proc/self/smaps').read_text().split('memfd:once')[1:]\n"
+        "print(sum(int(part.split('Pss:')[1].split()[0]) for part in parts), flush=True)\nlink.recv(1)\n"
+    )
+    with contextlib.ExitStack() as stack:
+        links, processes = [], []
+        for _ in range(4):
+            here, there = (stack.enter_context(each) for each in socket.socketpair())
+            command = [sys.executable, "-c", script, str(there.fileno())]
+            process = subprocess.Popen(
+                command, env=environment(), pass_fds=[there.fileno()], stdout=subprocess.PIPE, text=True
+            )
+            processes.append(stack.enter_context(process))
+            tensor.send(here)
+            links.append(here)
+        for link in links:  # all have it mapped, before any of them counts
+            link.recv(1)
+        for link in links:
+            link.send(b".")
+        shares = [int(process.stdout.readline()) for process in processes if process.stdout]
+        for link in links:
+            link.send(b".")
+    assert sum(shares) * 1024 == pytest.approx(32 << 20, rel=0.02)
+
+
+def test_huge_pages_serve_as_small_ones_do() -> None:
+    try:
+        tensor = Tensor.create((3 << 20) + 5, None, huge=True, device=False)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        pytest.skip("no huge pages are free")
+    with tensor.writing() as memory:
+        memory[-5:] = b"hello"
+    part = tensor.slice(3 << 20, 5)
+    tensor.seal()
+    assert tensor.info.huge
+    assert bytes(part.view()) == b"hello"
+    assert bytes(Tensor.from_fd(tensor.fileno()).view()[-5:]) == b"hello"
 
 
 def test_valgrind_finds_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ tensor.send(connection)        # another process has it, without a copy
 array = tensor.numpy()         # read-only; torch.from_dlpack(tensor) as well
 """
 
+from tensormem.pool import Pool
 from tensormem.tensor import Info, Tensor
 
-__all__ = ["Info", "Tensor"]
+__all__ = ["Info", "Pool", "Tensor"]

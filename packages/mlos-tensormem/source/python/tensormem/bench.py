@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from tensormem.tensor import Tensor
 
@@ -40,7 +40,7 @@ def measure(size: int, huge: bool | None) -> Iterator[Measurement]:
     start, target = (ctypes.addressof(ctypes.c_ubyte.from_buffer(view)) for view in (from_view, to_view))
     ctypes.memset(start, 1, size)
     memcpy = best_of(lambda: ctypes.memmove(target, start, size))
-    memset = best_of(lambda: _fill_fresh(size, huge))
+    memset = best_of(lambda: _fill_fresh(size, source.info.huge))
     to_view.release()
     from_view.release()
     source.seal()
@@ -72,17 +72,6 @@ def attach_times(tensor: Tensor, count: int = ATTACHMENTS) -> list[float]:
     return [float(each) for each in text.split()]
 
 
-def proportional_size(name: str) -> int:
-    """Bytes that this process is charged for memfds of a name, shared pages counted in parts (Pss)."""
-    total, counts = 0, False
-    for line in Path("/proc/self/smaps").read_text("ascii", "replace").splitlines():
-        if "-" in line.split(" ", 1)[0]:
-            counts = f"memfd:{name}" in line
-        elif counts and line.startswith("Pss:"):
-            total += int(line.split()[1]) * 1024
-    return total
-
-
 def best_of(work: Callable[[], object], count: int = 3) -> float:
     """Seconds of the fastest of some runs."""
     times = []
@@ -112,14 +101,10 @@ def _make(size: int, huge: bool | None) -> None:
         tensor.seal()
 
 
-def _fill_fresh(size: int, huge: bool | None) -> None:
-    import mmap
-
+def _fill_fresh(size: int, huge: bool) -> None:
+    """Memory of this process alone, in pages of the same size."""
     with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-        if huge is False:
-            memory.madvise(mmap.MADV_NOHUGEPAGE)
-        else:
-            memory.madvise(mmap.MADV_HUGEPAGE)
+        memory.madvise(mmap.MADV_HUGEPAGE if huge else mmap.MADV_NOHUGEPAGE)
         pointer = ctypes.c_ubyte.from_buffer(memory)
         ctypes.memset(ctypes.addressof(pointer), 1, size)
         del pointer

@@ -237,8 +237,8 @@ class Tensor:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[memoryview]:
-        """Its bytes to be written in a `with` statement, after which it can be sealed."""
-        view = self.view(write=True)
+        """Its bytes to be written, all of them, in a `with` statement, after which it can be sealed."""
+        view = self.view(write=True, populate=True)  # at once is cheaper than page by page
         try:
             yield view
         finally:
