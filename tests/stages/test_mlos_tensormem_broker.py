@@ -133,6 +133,8 @@ def test_the_limit_counts_each_content_once(address: str) -> None:
     with broker.connect(address) as names:
         names.publish("large", sealed(b"x" * 5 * MIB))
         assert refusal(names.publish, "too large", sealed(b"y" * 4 * MIB)) == errno.EDQUOT
+        names.publish("large again", sealed(b"x" * 5 * MIB))
+        names.remove("large again")
         names.publish("small", sealed(b"y" * 3 * MIB))
         names.publish("large", sealed(b"z" * 5 * MIB), replace=True)
         names.remove("small")

@@ -25,6 +25,7 @@ GOOD: dict[str, Any] = {
     "__metadata__": {"format": "pt"},
 }
 DATA = bytes(range(32))
+ALL_BYTES = b'{"dtype": "U8", "shape": [32], "data_offsets": [0, 32]}'
 
 
 def file_of(header: object, data: bytes = DATA) -> bytes:
@@ -103,6 +104,8 @@ def test_memory_that_can_still_be_changed_is_no_model(write: Callable[[bytes], P
         file_of(changed(data_offsets=[16, 24])), file_of(changed(data_offsets=[25, 33])),
         file_of(changed(data_offsets=[24.0, 32.0])), file_of(changed(data_offsets=[2**63, 2**63 + 8])),
         file_of({"a": {"dtype": "U8", "shape": [2**60], "data_offsets": [0, 2**60]}}),
+        file_of({"a": {"dtype": "U8", "shape": [32], "data_offsets": [0, 16]}}),
+        file_of(b'{"a": %b, "a": %b}' % ((ALL_BYTES,) * 2)), file_of(b'{"a": {"dtype": "I8", %b}' % ALL_BYTES[1:]),
     ],
 )  # fmt: skip
 def test_a_malformed_file_is_refused(content: bytes, write: Callable[[bytes], Path]) -> None:

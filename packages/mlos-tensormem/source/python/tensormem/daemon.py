@@ -211,8 +211,8 @@ def listen(path: str) -> socket.socket:
         return socket.socket(fileno=FIRST_DESCRIPTOR)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)
-    Path(path).chmod(0o666)  # the kernel says who speaks, and the registry what they may
     listener.listen(128)
+    Path(path).chmod(0o666)  # the kernel says who speaks, and the registry what they may
     return listener
 
 

@@ -109,18 +109,20 @@ class Registry:
         info = tensor.info
         if not info.sealed or info.slice:
             raise Refused(errno.EINVAL, "only what is whole and sealed has a name: nobody may change it later")
+        if info.size > self._limit:  # before anything is done with it
+            raise Refused(errno.EDQUOT, f"{info.size} bytes exceed the {self._limit} of a user")
         with self._lock:
-            self._check_room(peer, scope, name, info.size, replace)
+            self._replaced(peer, scope, name, replace)
         digest = digest_of(tensor)  # minutes for the largest models, so others are served meanwhile
         key = digest, (info.dtype, info.shape, info.strides, info.model)
         with self._lock:
+            old = self._replaced(peer, scope, name, replace)
             known = self._contents.get(key)
-            self._check_room(peer, scope, name, info.size, replace, known)
+            self._check_room(peer, old, info.size, known)
             content = known or self._contents.setdefault(key, Content(tensor, info, digest))
             if known:
                 tensor.close()
                 self.statistics.shared += 1
-            old = self._names.get((scope, name))
             named = Named(name, scope, content, peer.uid, time.time())
             content.names += 1
             self._names[scope, name] = named
@@ -174,24 +176,20 @@ class Registry:
             raise Refused(errno.ENOENT, f"no tensor {name!r} of {scope.kind} {scope.number}")
         return self._names[scope, name]
 
-    def _check_room(
-        self, peer: Peer, scope: Scope, name: str, size: int, replace: bool, known: Content | None = None
-    ) -> None:
+    def _replaced(self, peer: Peer, scope: Scope, name: str, replace: bool) -> Named | None:
+        """Whose place a new name takes. Raises Refused if it may not."""
         old = self._names.get((scope, name))
         if old and not replace:
-            raise Refused(
-                errno.EEXIST, f"there is a tensor {name!r} already: remove it first, or ask for a replacement"
-            )
+            raise Refused(errno.EEXIST, f"there is a tensor {name!r} already: remove it, or ask for a replacement")
         if old and peer.uid not in {0, old.owner}:
             raise Refused(errno.EACCES, f"{name!r} was published by another user")
-        own = {
-            id(each.content): each.content
-            for each in self._names.values()
-            if each.owner == peer.uid and each is not old
-        }
-        if known:
-            own.pop(id(known), None)
-        used = sum(content.size for content in own.values())
+        return old
+
+    def _check_room(self, peer: Peer, old: Named | None, size: int, known: Content | None) -> None:
+        """Raise Refused if `size` bytes more, or the known content, in the place of `old` are too much for a user."""
+        names = [each for each in self._names.values() if each.owner == peer.uid and each is not old]
+        own = {id(each.content): each.content.size for each in names if each.content is not known}
+        used = sum(own.values())
         if used + size > self._limit:
             raise Refused(errno.EDQUOT, f"{used} bytes of user {peer.uid} and {size} more exceed {self._limit}")
 
