@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def address(folder: Path) -> Iterator[str]:
             yield str(path)
         finally:
             process.terminate()
-        assert process.wait() == 0
+        assert process.wait() == -signal.SIGTERM
 
 
 def sealed(content: bytes, **options: Any) -> Tensor:
