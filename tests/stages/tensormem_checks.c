@@ -125,6 +125,18 @@ static void says_what_it_was_made_as(void)
 	EXPECT(tensormem_version() == TENSORMEM_VERSION);
 }
 
+static void lies_on_the_node_that_was_asked_for(void)
+{
+	struct tensormem_request request = request_of(SIZE);
+	struct tensormem *tensor;
+
+	request.flags |= TENSORMEM_CREATE_NODE | TENSORMEM_CREATE_POPULATE; /* every machine has node 0 */
+	tensor = tensormem_create(&request);
+	EXPECT(tensor != NULL);
+	EXPECT(tensor && info_of(tensor).node == 0);
+	tensormem_close(tensor);
+}
+
 static void refuses_wrong_requests(void)
 {
 	struct tensormem_request request = request_of(4096);
@@ -676,6 +688,7 @@ static const struct {
 } cases[] = {
 #define CASE(function) {#function, function}
 	CASE(says_what_it_was_made_as),
+	CASE(lies_on_the_node_that_was_asked_for),
 	CASE(refuses_wrong_requests),
 	CASE(refuses_descriptions_that_do_not_fit),
 	CASE(a_writable_mapping_keeps_the_seal_away),

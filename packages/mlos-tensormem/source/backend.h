@@ -56,6 +56,9 @@ bool valid_meta(const struct tensormem_meta *meta, uint64_t size);
 /* Bytes that a row-major tensor takes, or that its strides reach; false if that is not a number. */
 bool extent_of(const struct tensormem_meta *meta, uint64_t *bytes);
 
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t monotonic_now(void);
+
 /* -1 with errno, for a return statement. */
 int refuse(int error);
 void *refuse_null(int error);

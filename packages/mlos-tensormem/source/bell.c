@@ -20,14 +20,6 @@
  * millisecond until the seal, a matter of microseconds, has come or has failed.
  */
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
-
 static void toll(struct trailer *trailer)
 {
 	__atomic_fetch_add(&trailer->bell, 1, __ATOMIC_SEQ_CST);
@@ -95,10 +87,10 @@ static int listen_once(const struct tensormem *tensor, const struct trailer *tra
 		return 0;
 	if (fcntl(tensor->fd, F_GET_SEALS) & F_SEAL_WRITE)
 		return refuse(EPERM);
-	if (now() >= deadline)
+	if (monotonic_now() >= deadline)
 		return refuse(ETIMEDOUT);
-	if (__atomic_load_n(&trailer->state, __ATOMIC_SEQ_CST) == TRAILER_SEALING && now() + SEAL_POLL < deadline)
-		until = now() + SEAL_POLL;
+	if (__atomic_load_n(&trailer->state, __ATOMIC_SEQ_CST) == TRAILER_SEALING && monotonic_now() + SEAL_POLL < deadline)
+		until = monotonic_now() + SEAL_POLL;
 	if (sleep_until(trailer, heard, until) < 0 && errno != ETIMEDOUT)
 		return -1;
 	return 1;

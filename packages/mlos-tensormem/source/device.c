@@ -12,6 +12,7 @@
 #include "backend.h"
 #include "kernel/tensor_mem.h"
 
+#define SEAL_LOOK (UINT64_C(50) * 1000 * 1000) /* nanoseconds */
 #define KERNEL_FLAGS (TENSORMEM_CREATE_HUGE | TENSORMEM_CREATE_HUGE_TRY | TENSORMEM_CREATE_NODE)
 
 static_assert(sizeof(struct tensormem_meta) == sizeof(struct tensor_mem_meta), "one is copied to the other");
@@ -102,21 +103,29 @@ static int device_signal(struct tensormem *tensor, uint64_t *generation)
 	return 0;
 }
 
+/* The kernel wakes nobody for a seal: whoever waits looks for one now and then. */
 static int device_wait(struct tensormem *tensor, uint64_t *generation, uint64_t deadline)
 {
-	struct tensor_mem_wait argument = {.generation = *generation, .deadline = deadline};
 	struct tensormem_info present;
 
-	if (info(tensor, &present) < 0)
-		return -1;
-	if (present.flags & TENSORMEM_INFO_SEALED && present.generation < *generation) {
-		*generation = present.generation;
-		return refuse(EPERM);
+	for (;;) {
+		uint64_t now = monotonic_now();
+		uint64_t look = deadline < now || deadline - now < SEAL_LOOK ? deadline : now + SEAL_LOOK;
+		struct tensor_mem_wait argument = {.generation = *generation, .deadline = look};
+
+		if (info(tensor, &present) < 0)
+			return -1;
+		if (present.flags & TENSORMEM_INFO_SEALED && present.generation < *generation) {
+			*generation = present.generation;
+			return refuse(EPERM);
+		}
+		if (ioctl(tensor->fd, TENSOR_MEM_WAIT, &argument) == 0) {
+			*generation = argument.generation;
+			return 0;
+		}
+		if (errno != ETIMEDOUT || look == deadline)
+			return -1;
 	}
-	if (ioctl(tensor->fd, TENSOR_MEM_WAIT, &argument) < 0)
-		return -1;
-	*generation = argument.generation;
-	return 0;
 }
 
 static struct tensormem *slice(struct tensormem *tensor, uint64_t offset, uint64_t size, unsigned int flags,

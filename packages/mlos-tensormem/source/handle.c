@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -16,6 +17,14 @@
 unsigned int tensormem_version(void)
 {
 	return TENSORMEM_VERSION;
+}
+
+uint64_t monotonic_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
 }
 
 struct tensormem *new_handle(const struct backend *backend, int fd)

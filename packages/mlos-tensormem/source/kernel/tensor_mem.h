@@ -11,8 +11,9 @@
 #include <linux/types.h>
 
 /*
- * The size of a structure is part of the number of its ioctl. A kernel that knows a shorter one takes a longer one whose
- * unknown part is zero and answers E2BIG otherwise; one that knows a longer one takes what is missing for zero.
+ * The size of a structure is part of the number of its ioctl. A kernel that knows a shorter one
+ * takes a longer one whose unknown part is zero and answers E2BIG otherwise; one that knows a
+ * longer one takes what is missing for zero.
  */
 #define TENSOR_MEM_MAGIC	0xBB
 
@@ -28,7 +29,7 @@
 #define TENSOR_MEM_INFO_HUGE		(1U << 0)	/* all pages are 2 MiB */
 #define TENSOR_MEM_INFO_SEALED		(1U << 1)	/* nobody can write any more */
 #define TENSOR_MEM_INFO_READ_ONLY	(1U << 2)	/* not through this file descriptor */
-#define TENSOR_MEM_INFO_IMPORTED	(1U << 3)	/* the memory came with the object that was imported */
+#define TENSOR_MEM_INFO_IMPORTED	(1U << 3)	/* memory of something imported */
 #define TENSOR_MEM_INFO_SLICE		(1U << 4)	/* a part of another buffer */
 
 /* Types of elements, by the numbers of DLPack's codes and bits: code << 16 | bits << 8 | lanes. */
@@ -92,7 +93,8 @@ struct tensor_mem_import {
  * @reserved: must be zero
  * @meta: what lies in it
  *
- * Returns a new file descriptor. It may not write if @flags say so, if the one asked may not, or if the buffer is sealed.
+ * Returns a new file descriptor, for reading if @flags say so, if the one asked may not write, or
+ * if the buffer is sealed.
  */
 struct tensor_mem_slice {
 	__u64 offset;
@@ -136,7 +138,8 @@ struct tensor_mem_export {
 	__u32 reserved;
 };
 
-#define TENSOR_MEM_EXPORT_WRITE		(1U << 0)	/* devices and maps may write, until the buffer is sealed */
+/* Devices may write. Without this the buffer has to be sealed, and with it, it cannot be. */
+#define TENSOR_MEM_EXPORT_WRITE		(1U << 0)
 
 /**
  * struct tensor_mem_wait - argument of TENSOR_MEM_WAIT on a buffer
@@ -150,7 +153,7 @@ struct tensor_mem_wait {
 
 /**
  * struct tensor_mem_signal - argument of TENSOR_MEM_SIGNAL on a buffer that is open for writing
- * @generation: the buffer's new generation, later than its last; 0: the next. The answer is the new one
+ * @generation: the buffer's new one, later than its last; 0: the next. The answer is the new one
  */
 struct tensor_mem_signal {
 	__u64 generation;
