@@ -1,0 +1,97 @@
+"""libtensormem, compiled, on memfd and on /dev/tensor where the kernel has it: what it does, refuses and survives."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distrobuild.stages.stage import Job
+from tests import mlos
+
+SOURCE = mlos.ROOT / "packages" / "mlos-tensormem" / "source"
+HERE = Path(__file__).parent
+PROGRAMS = ("tensormem_checks.c", "tensormem_torn.c")
+CASES = re.findall(r"^\tCASE\((\w+)\),$", (HERE / "tensormem_checks.c").read_text("utf-8"), re.MULTILINE)
+FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I/work/source")
+NO_DEVICE = 77
+
+
+@pytest.fixture
+def job(make_job: Callable[..., Job]) -> Job:
+    """A sandbox with the compiled library and the tests' programs in its work folder."""
+    made = make_job({})
+    shutil.copytree(SOURCE, made.work / "source")
+    for name in PROGRAMS:
+        shutil.copy(HERE / name, made.work)
+    made.sandbox.run(["make", "--silent", "CFLAGS=-O2 -Werror"], cwd="/work/source")
+    return made
+
+
+def status(job: Job, *command: str) -> tuple[int, str]:
+    """Exit status of a program, and what it said."""
+    script = 'LD_LIBRARY_PATH=/work/source "$@" > /work/said 2>&1; echo $? > /work/status'
+    job.sandbox.run(["sh", "-c", script, "sh", *command])
+    return int((job.work / "status").read_text()), (job.work / "said").read_text()
+
+
+def sources() -> list[str]:
+    return [f"source/{path.name}" for path in sorted(SOURCE.glob("*.c"))]
+
+
+@pytest.mark.parametrize("kind", ["memfd", "device"])
+def test_a_tensor_does_what_its_manual_page_says(job: Job, kind: str) -> None:
+    library = "/work/source/libtensormem.so.1"
+    job.sandbox.run(["cc", *FLAGS, "-O2", "-o", "checks", "tensormem_checks.c", library, "-pthread"])
+    code, said = status(job, "/work/checks", kind, *CASES)
+    if code == NO_DEVICE:
+        pytest.skip("this kernel has no /dev/tensor")
+    assert code == 0, said
+
+
+def test_threads_do_not_race(job: Job) -> None:
+    job.sandbox.run(
+        ["cc", *FLAGS, "-g", "-O1", "-fsanitize=thread", "-o", "checks", "tensormem_checks.c", *sources(), "-pthread"]
+    )
+    code, said = status(job, "/work/checks", "memfd", "threads_see_whole_descriptions", "a_seal_wakes_whoever_waits")
+    assert code == 0, said
+
+
+def test_a_description_is_never_seen_half_changed(job: Job) -> None:
+    own = ["source/trailer.c", "source/meta.c"]
+    job.sandbox.run(["cc", *FLAGS, "-O2", "-o", "torn", "tensormem_torn.c", *own, "-pthread"])
+    assert status(job, "/work/torn")[0] == 0
+
+
+def test_bad_memory_accesses_and_leaks_are_none(job: Job) -> None:
+    job.sandbox.run(
+        ["cc", *FLAGS, "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", "checks",
+         "tensormem_checks.c", *sources(), "-pthread"]
+    )  # fmt: skip
+    code, said = status(job, "/work/checks", "memfd", *CASES)
+    assert code == 0, said
+
+
+def test_the_header_is_good_for_c_and_cplusplus(job: Job) -> None:
+    (job.work / "probe.cc").write_text('#include "mlos/tensormem.h"\nint main() { return 0; }\n')
+    job.sandbox.run(["c++", "-Wall", "-Wextra", "-Werror", "-I/work/source", "-fsyntax-only", "/work/probe.cc"])
+
+
+def test_the_library_exports_what_its_header_declares_and_nothing_else(job: Job) -> None:
+    code, said = status(job, "nm", "--dynamic", "--defined-only", "/work/source/libtensormem.so.1")
+    assert code == 0
+    exported = {line.split()[-1] for line in said.splitlines()} - {"TENSORMEM_1"}
+    header = (SOURCE / "mlos" / "tensormem.h").read_text("utf-8")
+    declared = set(re.findall(r"^[a-z].*?\b(tensormem_\w+)\(", header, re.MULTILINE))
+    assert exported == {f"{name}@@TENSORMEM_1" for name in declared}
+
+
+def test_an_installed_library_is_found_by_pkg_config(job: Job) -> None:
+    job.sandbox.run(["make", "--silent", "install", "DESTDIR=/work/root"], cwd="/work/source")
+    text = (job.work / "root/usr/share/pkgconfig/tensormem.pc").read_text()
+    assert "Libs: -L${libdir} -ltensormem" in text
+    assert "@" not in text
+    assert (job.work / "root/usr/lib/libtensormem.so").is_symlink()
