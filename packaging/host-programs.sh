@@ -39,6 +39,9 @@ if [ "${1-}" = tests ]; then
     need shellcheck shellcheck
     need skopeo skopeo
     need crun crun
+    need cc gcc
+    need make make
+    need valgrind valgrind
 fi
 has_python || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0

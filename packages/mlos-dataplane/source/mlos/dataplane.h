@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libdataplane: messages between processes of one machine through shared memory, at the speed of memory.
+ *
+ * Functions return -1 or NULL with errno where they fail. Timeouts are nanoseconds; 0 does not wait, a negative one waits
+ * for as long as it takes. A handle is used by one thread at a time. After fork() a handle is the parent's only: in
+ * the child it fails with EBADF; the child opens its own. Link with -ldataplane.
+ */
+#ifndef MLOS_DATAPLANE_H
+#define MLOS_DATAPLANE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What became of the other side. */
+enum dp_peer {
+	DP_PEER_ABSENT, /* it never came */
+	DP_PEER_PRESENT,
+	DP_PEER_CLOSED, /* it left in good order */
+	DP_PEER_DEAD, /* its process ended without that */
+};
+
+/*
+ * Rings: one producer, one consumer, messages of one size, in order.
+ *
+ * A message is published after its last byte is written, and belongs to nobody else until the consumer has given it
+ * back. So whichever side is killed, whenever, the other one sees no torn message and none twice. It finds out at once if
+ * it waits (EOWNERDEAD, after every message published before was delivered), and by dp_ring_peer() at any other time.
+ * A successor may take the seat of a dead side, and goes on with the first message that was not published or not given back.
+ */
+struct dp_ring;
+
+enum dp_side {
+	DP_PRODUCER,
+	DP_CONSUMER,
+};
+
+/*
+ * Make a ring for `capacity` messages, a power of two, of `message_size` bytes each. With a path, say below /dev/shm, 0 is
+ * returned; the file has mode 0600 and stays until it is unlinked. Without one (NULL), the descriptor of an anonymous file
+ * is, to be inherited or sent over a socket.
+ */
+int dp_ring_create(const char *path, size_t message_size, size_t capacity);
+
+/*
+ * Take one side of it. EBUSY: a living process has it. EPROTONOSUPPORT: another version of this library made the file.
+ * EBADMSG: it is truncated, or no ring.
+ */
+struct dp_ring *dp_ring_open(const char *path, enum dp_side side);
+struct dp_ring *dp_ring_open_fd(int fd, enum dp_side side); /* the descriptor stays yours */
+
+/* Leave in good order: the consumer gets what is published, then EPIPE. */
+void dp_ring_close(struct dp_ring *ring);
+
+size_t dp_ring_message_size(const struct dp_ring *ring);
+size_t dp_ring_capacity(const struct dp_ring *ring);
+enum dp_peer dp_ring_peer(const struct dp_ring *ring);
+
+/*
+ * Write `count` messages; waits for room as often as it takes. Returns how many were written, fewer if time ran out or the
+ * consumer went away in between. If none was: EAGAIN (timeout 0), ETIMEDOUT, EPIPE (the consumer left), EOWNERDEAD (it
+ * died). A ring that is not full takes messages whether or not somebody is there to read them.
+ */
+ssize_t dp_ring_push(struct dp_ring *ring, const void *messages, size_t count, int64_t timeout);
+
+/* Read up to `room` messages, at least one; waits for the first. Returns how many. Fails as dp_ring_push() does. */
+ssize_t dp_ring_pop(struct dp_ring *ring, void *messages, size_t room, int64_t timeout);
+
+/*
+ * The same without a copy. dp_ring_reserve() gives the place of the next messages and sets `count` to how many fit there,
+ * dp_ring_commit() publishes the first `count` of them. dp_ring_peek() gives the place of messages to read,
+ * dp_ring_release() gives the first `count` of them back. A consumer that dies before that has not read them: its
+ * successor does.
+ */
+void *dp_ring_reserve(struct dp_ring *ring, size_t *count, int64_t timeout);
+int dp_ring_commit(struct dp_ring *ring, size_t count);
+const void *dp_ring_peek(struct dp_ring *ring, size_t *count, int64_t timeout);
+int dp_ring_release(struct dp_ring *ring, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
