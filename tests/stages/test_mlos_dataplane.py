@@ -105,17 +105,60 @@ def overwrite(path: Path, offset: int, content: bytes) -> None:
         file.write(content)
 
 
+def interleavings(job: Job, *case: str) -> list[str]:
+    """What the checker says about its cases, or about one."""
+    job.sandbox.run(["make", "--silent", "CFLAGS=-O2 -Werror", "check/interleavings"], cwd="/work/source")
+    job.sandbox.run(["sh", "-c", '"$@" > /work/said || true', "sh", "/work/source/check/interleavings", *case])
+    return (job.work / "said").read_text("utf-8").splitlines()
+
+
+def test_no_order_and_no_death_loses_tears_or_doubles_a_message(job: Job) -> None:
+    said = interleavings(job)
+    assert len(said) == 11
+    assert all(re.fullmatch(r"[a-z-]+: \d+ states, \d+ runs", line) for line in said), said
+
+
+@pytest.mark.parametrize(
+    ("file", "good", "bad", "case", "complaint"),
+    [
+        ("gate.h", "barrier_heavy();", ";", "ring", "sleeps for ever"),
+        ("gate.c", "add_event(&gate->event);", ";", "gate", "sleeps for ever"),
+        ("stream.h", "side->own += count;\n\twrite_release(&side->stream->tail, side->own);\n",
+         "side->own += count;\n", "ring", "sleeps for ever"),
+        ("stream.h", "copy_in(stream_slot", "write_release(&side->stream->tail, side->own + count);\n"
+         "\tcopy_in(stream_slot", "ring", "torn"),
+        ("stream.h", "copy_out(messages, stream_slot", "write_release(&side->stream->head, side->own + count);\n"
+         "\tcopy_out(messages, stream_slot", "ring", "torn"),
+        ("queue.h", "replace(&slot->state, state, queue_state(lap + 1, QUEUE_FREE))",
+         "(write_release(&slot->state, queue_state(lap + 1, QUEUE_FREE)), true)", "queue-two-consumers", "twice"),
+        ("queue.h", "(int)phase - 1;", "-1;", "queue-one-of-two-producers-dies", "lost"),
+        ("queue.c", "!= SEAT_DEAD)", "== SEAT_DEAD)", "queue-one-of-two-producers-dies", "lost"),
+    ],
+)  # fmt: skip
+def test_the_checker_finds_what_is_broken(job: Job, file: str, good: str, bad: str, case: str, complaint: str) -> None:
+    place = job.work / "source" / file
+    text = place.read_text("utf-8")
+    assert text.count(good) == 1
+    place.write_text(text.replace(good, bad), "utf-8")
+    (said,) = interleavings(job, case)
+    assert complaint in said
+
+
+@pytest.mark.parametrize("kind", ["ring", "queue"])
 @pytest.mark.parametrize("name", SANITIZERS)
-def test_traffic_is_clean_to_the_sanitizers(job: Job, name: str) -> None:
+def test_traffic_is_clean_to_the_sanitizers(job: Job, name: str, kind: str) -> None:
     flags = SANITIZERS[name]
     make = ["make", "--silent", f"CFLAGS=-O1 {flags}", f"LDFLAGS={flags}", "check/traffic"]
     job.sandbox.run(make, cwd="/work/source")
-    assert job.sandbox.read(["/work/source/check/traffic", "20000"]) == b"20000 messages\n"
+    assert job.sandbox.read(["/work/source/check/traffic", kind, "20000"]) == b"20000 messages\n"
 
 
-def test_traffic_is_clean_to_valgrind(compiled: Path) -> None:
+@pytest.mark.parametrize("kind", ["ring", "queue"])
+def test_traffic_is_clean_to_valgrind(compiled: Path, kind: str) -> None:
     command = ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=9"]
-    done = subprocess.run([*command, compiled / "check/traffic", "5000"], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, compiled / "check/traffic", kind, "5000"], check=False, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "5000 messages\n", "")
 
 

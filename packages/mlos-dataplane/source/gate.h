@@ -18,7 +18,7 @@ struct gate {
 
 static inline uint32_t gate_enter(struct gate *gate)
 {
-	uint32_t seen = read_acquire(&gate->event);
+	uint32_t seen = read_event(&gate->event);
 
 	write_relaxed(&gate->waiting, 1);
 	barrier_heavy();

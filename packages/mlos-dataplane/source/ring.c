@@ -53,7 +53,7 @@ static struct dp_ring *take_side(struct dp_ring *ring, enum dp_side side)
 	int error;
 
 	ring->seat = side;
-	if (share_sit(&ring->share, side) == 0 && resume(ring) == 0)
+	if (share_sit(&ring->share, side) >= 0 && resume(ring) == 0)
 		return ring;
 	error = errno;
 	share_close(&ring->share);
@@ -136,10 +136,9 @@ enum dp_peer dp_ring_peer(const struct dp_ring *ring)
 	return DP_PEER_ABSENT;
 }
 
-/* Why nothing will come any more; 0 if something may. */
-static int reason_to_stop(const struct dp_ring *ring)
+static int reason_to_stop(void *self)
 {
-	switch (dp_ring_peer(ring)) {
+	switch (dp_ring_peer(self)) {
 	case DP_PEER_CLOSED:
 		return EPIPE;
 	case DP_PEER_DEAD:
@@ -151,43 +150,17 @@ static int reason_to_stop(const struct dp_ring *ring)
 	return 0;
 }
 
-/* The other side's index is its word only: one that cannot be would lead us out of the ring. */
-static int64_t checked(const struct dp_ring *ring, uint64_t count)
+static uint64_t any_ready(void *self)
 {
-	if (count <= ring->side.capacity)
-		return (int64_t)count;
-	errno = EBADMSG;
-	return -1;
+	return ready(self, 1);
 }
 
-static int64_t sleep_until_ready(struct dp_ring *ring, const struct deadline *deadline)
-{
-	struct gate *gate = gate_of(ring, ring->seat);
-
-	for (;;) {
-		uint32_t seen = gate_enter(gate);
-		int reason = reason_to_stop(ring);
-		/* Last: what it did before it went is there to be seen now. */
-		uint64_t count = ready(ring, 1);
-		int64_t slice;
-
-		if (count > 0)
-			return checked(ring, count);
-		if (reason) {
-			errno = reason;
-			return -1;
-		}
-		slice = deadline_slice(deadline);
-		if (slice == 0)
-			return -1;
-		gate_sleep(gate, seen, slice);
-	}
-}
-
-/* Wait until at least one message can be written or read. Returns how many, or -1. */
+/*
+ * Wait until at least one message can be written or read. Returns how many, or -1. The other side's index is its word
+ * only: one that cannot be would lead us out of the ring.
+ */
 static int64_t await(struct dp_ring *ring, uint64_t wanted, int64_t timeout)
 {
-	struct deadline deadline;
 	uint64_t count;
 
 	if (ring->share.fd < 0) {
@@ -195,16 +168,17 @@ static int64_t await(struct dp_ring *ring, uint64_t wanted, int64_t timeout)
 		return -1;
 	}
 	count = ready(ring, wanted);
-	if (__builtin_expect(count > 0, true))
-		return checked(ring, count);
-	for (int i = 0; timeout != 0 && i < WAIT_SPINS; i++) {
-		pause_briefly();
-		count = ready(ring, 1);
-		if (count > 0)
-			return checked(ring, count);
+	if (__builtin_expect(count == 0, false)) {
+		struct waiter waiter = {gate_of(ring, ring->seat), ring, any_ready, reason_to_stop};
+
+		count = wait_until_ready(&waiter, timeout);
+		if (count == 0)
+			return -1;
 	}
-	deadline = deadline_after(timeout);
-	return sleep_until_ready(ring, &deadline);
+	if (count <= ring->side.capacity)
+		return (int64_t)count;
+	errno = EBADMSG;
+	return -1;
 }
 
 ssize_t dp_ring_push(struct dp_ring *ring, const void *messages, size_t count, int64_t timeout)

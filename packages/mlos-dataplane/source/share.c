@@ -204,14 +204,16 @@ static int seat_lock(const struct share *share, int command, short type, unsigne
 int share_sit(struct share *share, unsigned int seat)
 {
 	struct flock seat_of_ours;
+	bool of_the_dead;
 
 	if (seat_lock(share, F_OFD_SETLK, F_WRLCK, seat, &seat_of_ours) < 0) {
 		if (errno == EAGAIN || errno == EACCES)
 			errno = EBUSY;
 		return -1;
 	}
+	of_the_dead = read_acquire(&share->header->seats[seat]) == SEAT_TAKEN;
 	write_release(&share->header->seats[seat], SEAT_TAKEN);
-	return 0;
+	return of_the_dead;
 }
 
 void share_leave(struct share *share, unsigned int seat)

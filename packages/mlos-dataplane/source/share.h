@@ -18,7 +18,9 @@
 
 #define SHARE_MAGIC "MLOSDATA"
 #define SHARE_VERSION 1
+#ifndef SHARE_SEATS
 #define SHARE_SEATS 64
+#endif
 #define SHARE_CONTROL 4096 /* where an algorithm's own words are */
 #define SHARE_ITEMS 8192 /* where its items are */
 
@@ -79,7 +81,7 @@ int share_open_fd(struct share *share, int fd, enum share_kind kind);
 
 void share_close(struct share *share);
 
-/* Take a seat. -1 with errno EBUSY if a living process holds it. */
+/* Take a seat. Returns 1 if the one before died on it, else 0; -1 with errno EBUSY if a living process holds it. */
 int share_sit(struct share *share, unsigned int seat);
 
 /* Leave it in good order. */

@@ -30,6 +30,7 @@ typedef _Atomic uint32_t shared_event; /* a futex: the kernel compares 32 bits *
 #define read_acquire(word) atomic_load_explicit(word, memory_order_acquire)
 #define write_relaxed(word, value) atomic_store_explicit(word, value, memory_order_relaxed)
 #define write_release(word, value) atomic_store_explicit(word, value, memory_order_release)
+#define read_event(event) atomic_load_explicit(event, memory_order_acquire)
 #define add_event(event) atomic_fetch_add_explicit(event, 1, memory_order_seq_cst)
 
 /* Put `value` if the word is `expected`. Returns whether it was. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * traffic MESSAGES: threads pass messages through a ring, and say whether each arrived whole, in order and once.
- * The ring is so small that both sides fall asleep all the time. For the thread sanitizer, valgrind, and haste.
+ * traffic ring|queue MESSAGES: threads pass messages, and say whether each arrived whole, in order and once.
+ * There is so little room that all sides fall asleep all the time. For the sanitizers and valgrind.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,18 +71,104 @@ static void *consume(void *fd)
 	return NULL;
 }
 
-int main(int count, char **arguments)
+static int run_ring(int fd)
 {
-	int fd = dp_ring_create(NULL, WORDS * sizeof(uint64_t), CAPACITY);
 	pthread_t producer, consumer;
 
-	messages = count > 1 ? strtoull(arguments[1], NULL, 10) : 100000;
-	must(fd >= 0, "create");
 	pthread_create(&consumer, NULL, consume, &fd);
 	pthread_create(&producer, NULL, produce, &fd);
 	pthread_join(producer, NULL);
 	pthread_join(consumer, NULL);
+	return 0;
+}
+
+/* Queues: each producer has every second number. */
+
+#define THREADS 2
+
+static struct queue_thread {
+	int fd;
+	uint64_t first;
+	uint64_t arrived;
+	uint64_t sum;
+	pthread_t thread;
+} queue_producers[THREADS], queue_consumers[THREADS];
+
+static void *put(void *of)
+{
+	struct queue_thread *self = of;
+	struct dp_queue *queue = dp_queue_open_fd(self->fd, DP_PRODUCER);
+	uint64_t message[WORDS];
+
+	must(queue != NULL, "open producer");
+	for (uint64_t next = self->first; next < messages; next += THREADS) {
+		fill(message, next);
+		must(dp_queue_push(queue, message, 1, -1) == 1, "push");
+	}
+	dp_queue_close(queue);
+	return NULL;
+}
+
+static void *take(void *of)
+{
+	struct queue_thread *self = of;
+	struct dp_queue *queue = dp_queue_open_fd(self->fd, DP_CONSUMER);
+	uint64_t batch[BATCH][WORDS], expected[WORDS], after[THREADS] = {0};
+	ssize_t count;
+
+	must(queue != NULL, "open consumer");
+	while ((count = dp_queue_pop(queue, batch, BATCH, -1)) > 0)
+		for (ssize_t i = 0; i < count; i++) {
+			uint64_t number = batch[i][0] / WORDS;
+
+			fill(expected, number);
+			must(memcmp(batch[i], expected, sizeof(expected)) == 0, "torn");
+			must(number >= after[number % THREADS], "out of a producer's order");
+			after[number % THREADS] = number + 1;
+			self->arrived++;
+			self->sum += number;
+		}
+	must(errno == EPIPE, "pop");
+	dp_queue_close(queue);
+	return NULL;
+}
+
+static int run_queue(int fd)
+{
+	struct dp_queue *early = dp_queue_open_fd(fd, DP_PRODUCER); /* so that nobody finds all producers gone too soon */
+	uint64_t arrived = 0, sum = 0;
+
+	must(early != NULL, "open");
+	for (unsigned int i = 0; i < THREADS; i++) {
+		queue_producers[i] = (struct queue_thread){.fd = fd, .first = i};
+		queue_consumers[i] = (struct queue_thread){.fd = fd};
+		pthread_create(&queue_producers[i].thread, NULL, put, &queue_producers[i]);
+		pthread_create(&queue_consumers[i].thread, NULL, take, &queue_consumers[i]);
+	}
+	for (unsigned int i = 0; i < THREADS; i++)
+		pthread_join(queue_producers[i].thread, NULL);
+	dp_queue_close(early);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		pthread_join(queue_consumers[i].thread, NULL);
+		arrived += queue_consumers[i].arrived;
+		sum += queue_consumers[i].sum;
+	}
+	must(arrived == messages && sum == messages * (messages - 1) / 2, "lost or twice");
+	return 0;
+}
+
+int main(int count, char **arguments)
+{
+	bool ring = count == 3 && strcmp(arguments[1], "ring") == 0;
+	int fd, result;
+
+	if (!ring && (count != 3 || strcmp(arguments[1], "queue") != 0))
+		return 2;
+	messages = strtoull(arguments[2], NULL, 10);
+	fd = (ring ? dp_ring_create : dp_queue_create)(NULL, WORDS * sizeof(uint64_t), CAPACITY);
+	must(fd >= 0, "create");
+	result = ring ? run_ring(fd) : run_queue(fd);
 	close(fd);
 	printf("%" PRIu64 " messages\n", messages);
-	return 0;
+	return result;
 }

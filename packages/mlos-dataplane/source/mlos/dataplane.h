@@ -82,6 +82,33 @@ int dp_ring_commit(struct dp_ring *ring, size_t count);
 const void *dp_ring_peek(struct dp_ring *ring, size_t *count, int64_t timeout);
 int dp_ring_release(struct dp_ring *ring, size_t count);
 
+/*
+ * Queues: up to 32 producers and 32 consumers, each message to one consumer. Messages of one producer that one consumer gets
+ * are in order.
+ *
+ * Nobody who is killed, whenever, holds up the others, and no message arrives torn or twice. Who waits learns that all of
+ * the other side are gone: EPIPE if all closed, EOWNERDEAD if at least one died. The functions are otherwise those of rings.
+ */
+struct dp_queue;
+
+/* `message_size` is a multiple of 8. */
+int dp_queue_create(const char *path, size_t message_size, size_t capacity);
+
+/* EBUSY: all places of this side are taken. */
+struct dp_queue *dp_queue_open(const char *path, enum dp_side side);
+struct dp_queue *dp_queue_open_fd(int fd, enum dp_side side);
+void dp_queue_close(struct dp_queue *queue);
+
+size_t dp_queue_message_size(const struct dp_queue *queue);
+size_t dp_queue_capacity(const struct dp_queue *queue);
+
+/* Of the other side: present if one is, else dead if one died and nobody has its place. */
+enum dp_peer dp_queue_peer(const struct dp_queue *queue);
+
+/* The messages are aligned to 8 bytes. */
+ssize_t dp_queue_push(struct dp_queue *queue, const void *messages, size_t count, int64_t timeout);
+ssize_t dp_queue_pop(struct dp_queue *queue, void *messages, size_t room, int64_t timeout);
+
 #ifdef __cplusplus
 }
 #endif
