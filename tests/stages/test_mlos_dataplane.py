@@ -187,6 +187,42 @@ def test_messages_pass_between_two_processes(python: Python, path: Path) -> None
     assert producer.wait(60) == 0
 
 
+def test_rings_and_queues_behave_as_a_list_whoever_comes_and_goes(python: Python) -> None:
+    program = "import runpy; sys.argv = ['machine', '100']; runpy.run_path(%r, run_name='__main__')"
+    assert python.say(program % str(Path(__file__).with_name("dataplane_machine.py"))) == "Ring\nQueue"
+
+
+def test_a_killed_producer_of_a_queue_stops_nobody_and_no_message_comes_twice(python: Python, path: Path) -> None:
+    python.say("dataplane.create_queue(sys.argv[1], 4096, 8)", path)
+    doomed = python.start(ENDLESS.replace("Producer", "QueueProducer"), path, "give up")
+    program = (
+        "for message in dataplane.QueueConsumer(sys.argv[1]):\n"
+        "    assert message == message[:8] * 512\n"
+        "    print(int.from_bytes(message[:8], 'little'), flush=True)\n"
+    )
+    heir = python.start(
+        "with dataplane.QueueProducer(sys.argv[1]) as queue:\n"
+        "    print('here', flush=True)\n"
+        "    while os.path.exists(f'/proc/{sys.argv[2]}'): time.sleep(0.001)\n"
+        "    for number in range(20): queue.push((2**60 + number).to_bytes(8, 'little') * 512)\n",
+        path,
+        doomed.pid,
+    )
+    assert heir.stdout is not None
+    assert heir.stdout.readline() == "here\n"
+    consumers = [python.start(program, path) for _ in range(2)]
+    for consumer in consumers:
+        assert consumer.stdout is not None
+        consumer.stdout.readline()
+    doomed.kill()
+    doomed.wait(60)
+    said = [consumer.communicate(timeout=60) for consumer in consumers]
+    assert all("PeerDied" in complaint for _, complaint in said)
+    numbers = [int(line) for out, _ in said for line in out.split()]
+    assert len(set(numbers)) == len(numbers)
+    assert {2**60 + number for number in range(20)} <= set(numbers)
+
+
 def test_an_anonymous_ring_is_inherited_and_the_handle_of_a_parent_is_not(python: Python) -> None:
     program = """
 fd = dataplane.create_ring(None, 8, 4)

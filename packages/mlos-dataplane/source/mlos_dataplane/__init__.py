@@ -14,8 +14,9 @@ Timeouts are seconds, None waits for as long as it takes. What the library refus
 """
 
 from mlos_dataplane.library import Damaged, DataplaneError, OtherVersion, PeerDied, PeerLeft
-from mlos_dataplane.ring import Consumer, Peer, Producer, create_ring
+from mlos_dataplane.ring import Consumer, Peer, Producer, QueueConsumer, QueueProducer, create_queue, create_ring
 
 __all__ = [
-    "Consumer", "Damaged", "DataplaneError", "OtherVersion", "Peer", "PeerDied", "PeerLeft", "Producer", "create_ring",
+    "Consumer", "Damaged", "DataplaneError", "OtherVersion", "Peer", "PeerDied", "PeerLeft", "Producer",
+    "QueueConsumer", "QueueProducer", "create_queue", "create_ring",
 ]  # fmt: skip

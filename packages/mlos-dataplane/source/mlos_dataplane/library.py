@@ -59,19 +59,20 @@ def _load() -> ctypes.CDLL:
     pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     timeout, signed, text = ctypes.c_int64, ctypes.c_ssize_t, ctypes.c_char_p
     signatures: dict[str, tuple[Any, ...]] = {
-        "dp_ring_create": (number, text, size, size),
-        "dp_ring_open": (pointer, text, number),
-        "dp_ring_open_fd": (pointer, number, number),
-        "dp_ring_close": (None, pointer),
-        "dp_ring_message_size": (size, pointer),
-        "dp_ring_capacity": (size, pointer),
-        "dp_ring_peer": (number, pointer),
-        "dp_ring_push": (signed, pointer, pointer, size, timeout),
-        "dp_ring_pop": (signed, pointer, pointer, size, timeout),
+        "create": (number, text, size, size),
+        "open": (pointer, text, number),
+        "open_fd": (pointer, number, number),
+        "close": (None, pointer),
+        "message_size": (size, pointer),
+        "capacity": (size, pointer),
+        "peer": (number, pointer),
+        "push": (signed, pointer, pointer, size, timeout),
+        "pop": (signed, pointer, pointer, size, timeout),
     }
-    for name, (result, *arguments) in signatures.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    for kind in ("ring", "queue"):
+        for name, (result, *arguments) in signatures.items():
+            function = getattr(library, f"dp_{kind}_{name}")
+            function.restype, function.argtypes = result, arguments
     return library
 
 

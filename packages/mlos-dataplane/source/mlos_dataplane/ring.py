@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rings: messages of one size from one process to another, in order, each once and whole."""
+"""Rings and queues: messages of one size from process to process, each once and whole."""
 
 from __future__ import annotations
 
 import ctypes
 import enum
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -31,44 +31,55 @@ def create_ring(path: str | os.PathLike[str] | None, message_size: int, capacity
 
     Without a path the descriptor of an anonymous file is returned, else 0. Raises OSError: EINVAL, FileExistsError.
     """
+    return _create("ring", path, message_size, capacity)
+
+
+def create_queue(path: str | os.PathLike[str] | None, message_size: int, capacity: int) -> int:
+    """Make a queue; likewise, and `message_size` is a multiple of 8."""
+    return _create("queue", path, message_size, capacity)
+
+
+def _create(kind: str, path: str | os.PathLike[str] | None, message_size: int, capacity: int) -> int:
     if message_size < 0 or capacity < 0:
         raise ValueError("sizes are positive")
-    made: int = library.dp_ring_create(None if path is None else os.fsencode(path), message_size, capacity)
+    create = getattr(library, f"dp_{kind}_create")
+    made: int = create(None if path is None else os.fsencode(path), message_size, capacity)
     if made < 0:
         raise fail(None if path is None else os.fspath(path))
     return made
 
 
 class _Side:
-    """One side of a ring that this process has taken."""
+    """One side of a ring or a queue, and this process's place there."""
 
     _side: int
+    _kind = "ring"
 
     def __init__(self, place: str | os.PathLike[str] | int) -> None:
-        """Take this side of the ring at a path, or of an anonymous one by its descriptor.
+        """Take this side of the one at a path, or of an anonymous one by its descriptor.
 
-        Raises `OtherVersion`, `Damaged`, or OSError: EBUSY while a living process has this side.
+        Raises `OtherVersion`, `Damaged`, or OSError: EBUSY while living processes have all places of this side.
         """
         self._handle: int | None
         if isinstance(place, int):
-            self._handle = library.dp_ring_open_fd(place, self._side)
+            self._handle = self._call("open_fd")(place, self._side)
         else:
-            self._handle = library.dp_ring_open(os.fsencode(place), self._side)
+            self._handle = self._call("open")(os.fsencode(place), self._side)
         if not self._handle:
             raise fail(place if isinstance(place, int) else os.fspath(place))
-        self.message_size: int = library.dp_ring_message_size(self._handle)
-        self.capacity: int = library.dp_ring_capacity(self._handle)
+        self.message_size: int = self._call("message_size")(self._handle)
+        self.capacity: int = self._call("capacity")(self._handle)
 
     @property
     def peer(self) -> Peer:
         """What became of the other side, as of now."""
-        return Peer(library.dp_ring_peer(self._open()))
+        return Peer(self._call("peer")(self._open()))
 
     def close(self) -> None:
         """Leave in good order. Once is enough, more do no harm."""
         handle, self._handle = self._handle, None
         if handle:
-            library.dp_ring_close(handle)
+            self._call("close")(handle)
 
     def __enter__(self) -> Self:
         return self
@@ -80,8 +91,12 @@ class _Side:
 
     def _open(self) -> int:
         if self._handle is None:
-            raise ValueError("this side of the ring is closed")
+            raise ValueError("this side is closed")
         return self._handle
+
+    def _call(self, name: str) -> Callable[..., int]:
+        function: Callable[..., int] = getattr(library, f"dp_{self._kind}_{name}")
+        return function
 
 
 class Producer(_Side):
@@ -104,7 +119,7 @@ class Producer(_Side):
         while written < count:
             part = content[written * self.message_size :] if written else content
             try:
-                written += wait(partial(library.dp_ring_push, handle, part, count - written), end)
+                written += wait(partial(self._call("push"), handle, part, count - written), end)
             except OSError:
                 if not written:
                     raise
@@ -113,7 +128,7 @@ class Producer(_Side):
 
 
 class Consumer(_Side):
-    """Who reads. As an iterator it gives message by message until the producer leaves, or raises `PeerDied`."""
+    """Who reads. As an iterator it gives message by message until nobody writes any more, or raises `PeerDied`."""
 
     _side = 1
 
@@ -127,7 +142,7 @@ class Consumer(_Side):
             raise ValueError("room is at least 1")
         room = min(room, self.capacity)
         space = ctypes.create_string_buffer(room * self.message_size)
-        count = wait(partial(library.dp_ring_pop, handle, space, room), ends_at(timeout))
+        count = wait(partial(self._call("pop"), handle, space, room), ends_at(timeout))
         return ctypes.string_at(space, count * self.message_size)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -138,3 +153,15 @@ class Consumer(_Side):
                 return
             for start in range(0, len(batch), self.message_size):
                 yield batch[start : start + self.message_size]
+
+
+class QueueProducer(Producer):
+    """One of up to 32 who write to a queue."""
+
+    _kind = "queue"
+
+
+class QueueConsumer(Consumer):
+    """One of up to 32 who read from a queue; each message goes to one of them."""
+
+    _kind = "queue"
