@@ -1,4 +1,4 @@
-"""Rings of libdataplane beside the best of Debian's C and C++ libraries, between two processes, in the same run."""
+"""libdataplane beside the best of Debian's C and C++ libraries, in the same run."""
 
 from __future__ import annotations
 
@@ -20,16 +20,22 @@ ONE_BY_ONE = "Concurrency Kit ck_ring"
 MESSAGES, ROUNDS = 5_000_000, 7
 BAR = 1e9 / 43e6
 """Nanoseconds per message of 64 bytes, on two free cores."""
+EVENTS, TELEMETRY_BAR = 10_000, 191.0
+"""Microseconds for so many events of telemetry."""
 
 
 def data_plane(folder: Path) -> Iterator[Ratio]:
-    """Nanoseconds per message in batches and one by one, over the better of the baselines and over the bar."""
-    times = _rings(folder / "data_plane")
+    """Nanoseconds per message in batches and one by one; microseconds for 10,000 events of telemetry."""
+    build = folder / "data_plane"
+    times = _rings(build)
     best = min(("boost::lockfree::spsc_queue", ONE_BY_ONE), key=times.__getitem__)
     yield Ratio("dataplane", times["dataplane"], times[best], best, "ns", "1.25")
     yield Ratio("dataplane", times["dataplane"], BAR, "43 million a second", "ns", "1")
     single = "dataplane, one by one"
     yield Ratio(single, times[single], times[ONE_BY_ONE], ONE_BY_ONE, "ns", "1.25")
+    telemetry = _telemetry(build)
+    yield Ratio("telemetry", telemetry["dataplane"], telemetry["fprintf"], "fprintf to a file", "us", "1")
+    yield Ratio("telemetry", telemetry["dataplane"], TELEMETRY_BAR, "the bar", "us", "1")
 
 
 def _rings(folder: Path) -> dict[str, float]:
@@ -41,7 +47,17 @@ def _rings(folder: Path) -> dict[str, float]:
     _run(
         ["c++", "-O3", "-std=c++17", "-I.", "-o", "rings", PROGRAMS / "rings.cc", "kit.o", "libdataplane.so.1"], folder
     )
-    said = _run(["./rings", str(MESSAGES), str(ROUNDS)], folder)
+    return _table(_run(["./rings", str(MESSAGES), str(ROUNDS)], folder))
+
+
+def _telemetry(folder: Path) -> dict[str, float]:
+    """Microseconds for the events, with the library that _rings() has compiled."""
+    command = ["cc", "-O2", "-I.", "-o", "telemetry", PROGRAMS / "telemetry.c", "libdataplane.so.1"]
+    _run(command, folder)
+    return _table(_run(["./telemetry", folder / "telemetry.ring", str(EVENTS), str(100)], folder))
+
+
+def _table(said: str) -> dict[str, float]:
     return {name: float(time) for name, _, time in (line.partition("\t") for line in said.splitlines())}
 
 

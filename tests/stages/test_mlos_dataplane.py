@@ -12,6 +12,8 @@ import signal
 import struct
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +28,8 @@ SANITIZERS = {
     "address": "-fsanitize=address,undefined -fno-sanitize-recover=all",
 }
 """The thread sanitizer knows no fences, and the library has ordinary ones instead of membarrier(2) under it."""
+
+KINDS = ("ring", "queue", "telemetry")
 
 VERSION_OFFSET, CAPACITY_OFFSET, TAIL_OFFSET = 8, 40, 4096 + 128
 """Of struct share_header and struct stream, in bytes."""
@@ -144,7 +148,7 @@ def test_the_checker_finds_what_is_broken(job: Job, file: str, good: str, bad: s
     assert complaint in said
 
 
-@pytest.mark.parametrize("kind", ["ring", "queue"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", SANITIZERS)
 def test_traffic_is_clean_to_the_sanitizers(job: Job, name: str, kind: str) -> None:
     flags = SANITIZERS[name]
@@ -153,7 +157,7 @@ def test_traffic_is_clean_to_the_sanitizers(job: Job, name: str, kind: str) -> N
     assert job.sandbox.read(["/work/source/check/traffic", kind, "20000"]) == b"20000 messages\n"
 
 
-@pytest.mark.parametrize("kind", ["ring", "queue"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_traffic_is_clean_to_valgrind(compiled: Path, kind: str) -> None:
     command = ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=9"]
     done = subprocess.run(
@@ -301,6 +305,63 @@ def test_a_producer_that_waits_learns_that_the_consumer_died(python: Python, pat
     assert producer.stdout.readline() == "here\n"
     python.start("dataplane.Consumer(sys.argv[1]).pop(); os.kill(os.getpid(), 9)", path).wait(60)
     assert "PeerDied" in producer.communicate(timeout=60)[1]
+
+
+def test_telemetry_never_waits_and_counts_what_it_drops(python: Python, path: Path) -> None:
+    program = """
+dataplane.create_telemetry(sys.argv[1], 8)
+with dataplane.TelemetryWriter(sys.argv[1]) as writer, dataplane.TelemetryReader(sys.argv[1]) as reader:
+    for number in range(12):
+        writer.record(number, number * 1e-6)
+    totals = reader.totals()
+    print(totals.events, totals.bytes, totals.latency_sum, totals.latency_max, totals.dropped)
+"""
+    assert python.say(program, path) == "8 28 28000 7000 4"
+
+
+def test_the_exporter_serves_the_sums_of_all_programs_that_record(python: Python, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one", "other")]
+    for file in files:
+        program = (
+            "dataplane.create_telemetry(sys.argv[1], 64)\n"
+            "with dataplane.TelemetryWriter(sys.argv[1]) as writer:\n"
+            "    for latency in (0.001, 0.003): writer.record(500, latency)\n"
+            "    for kind in (dataplane.Kind.ALLOCATION, dataplane.Kind.DEALLOCATION): writer.record(kind=kind)\n"
+        )
+        python.say(program, file)
+    main = "from mlos_dataplane import exporter; exporter.main([*sys.argv[1:], '--port', '0'])"
+    exporter = python.start(main, *files)
+    assert exporter.stdout is not None
+    address = exporter.stdout.readline().strip()
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    metrics = {name: float(value) for name, value in (line.split() for line in lines)}
+    expected = {
+        "events_total": 4, "bytes_total": 2000, "latency_avg_microseconds": 2000, "latency_max_microseconds": 3000,
+        "allocations_total": 2, "deallocations_total": 2, "events_dropped_total": 0,
+    }  # fmt: skip
+    assert {f"zenith_cpu_{name}": value for name, value in expected.items()}.items() <= metrics.items()
+    rates = ("uptime_seconds", "events_per_second", "throughput_mbps")
+    assert set(metrics) == {f"zenith_cpu_{name}" for name in (*expected, *rates)}
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(address.replace("/metrics", "/"), timeout=60)
+
+
+def test_rates_are_between_the_first_and_the_last_reading(python: Python) -> None:
+    program = """
+from mlos_dataplane.metrics import Sums, exposition
+text = exposition(1.0, Sums(2.0, events=10, bytes=0), Sums(4.0, events=30, bytes=500_000))
+print(*(line.split()[1] for line in text.splitlines() if "per_second " in line or "mbps " in line if line[0] != "#"))
+"""
+    assert python.say(program) == "10.0 2.0"
+
+
+def test_an_exporter_without_a_file_says_so(python: Python, path: Path) -> None:
+    exporter = python.start("from mlos_dataplane import exporter; exporter.main(sys.argv[1:])", path)
+    _, complaint = exporter.communicate(timeout=60)
+    assert exporter.returncode == 1
+    assert "No such file" in complaint
+    assert "Traceback" not in complaint
 
 
 def test_a_side_is_one_living_process_at_a_time(python: Python, path: Path) -> None:

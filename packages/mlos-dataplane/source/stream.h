@@ -87,20 +87,24 @@ static inline void stream_retire(struct stream_side *side, uint64_t count)
 /* Write `count` messages, which there is room for, and publish them at once. */
 static inline void stream_put(struct stream_side *side, const void *messages, uint64_t count)
 {
-	uint64_t first = stream_straight(side, count) * side->message_size;
+	uint64_t straight = stream_straight(side, count);
+	uint64_t first = straight * side->message_size;
 
 	copy_in(stream_slot(side), messages, first);
-	copy_in(side->slots, (const unsigned char *)messages + first, count * side->message_size - first);
+	if (straight < count)
+		copy_in(side->slots, (const unsigned char *)messages + first, (count - straight) * side->message_size);
 	stream_publish(side, count);
 }
 
 /* Read `count` messages, which are available, and give their slots back. */
 static inline void stream_take(struct stream_side *side, void *messages, uint64_t count)
 {
-	uint64_t first = stream_straight(side, count) * side->message_size;
+	uint64_t straight = stream_straight(side, count);
+	uint64_t first = straight * side->message_size;
 
 	copy_out(messages, stream_slot(side), first);
-	copy_out((unsigned char *)messages + first, side->slots, count * side->message_size - first);
+	if (straight < count)
+		copy_out((unsigned char *)messages + first, side->slots, (count - straight) * side->message_size);
 	stream_retire(side, count);
 }
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * traffic ring|queue MESSAGES: threads pass messages, and say whether each arrived whole, in order and once.
+ * traffic ring|queue|telemetry MESSAGES: threads pass messages, and say whether each arrived whole, in order and once.
  * There is so little room that all sides fall asleep all the time. For the sanitizers and valgrind.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,18 +156,64 @@ static int run_queue(int fd)
 	return 0;
 }
 
-int main(int count, char **arguments)
+/* Telemetry: every event is counted or dropped, and of one that was counted every part. */
+
+static char telemetry_path[] = "/tmp/traffic-XXXXXX";
+
+static void *note(void *path)
 {
-	bool ring = count == 3 && strcmp(arguments[1], "ring") == 0;
+	struct dp_telemetry *telemetry = dp_telemetry_open(path, DP_PRODUCER);
+
+	must(telemetry != NULL, "open writer");
+	for (uint64_t i = 0; i < messages; i++)
+		dp_telemetry_record(telemetry, &(struct dp_event){.bytes = i, .latency = 2 * i});
+	dp_telemetry_close(telemetry);
+	return NULL;
+}
+
+static int run_telemetry(const char *path)
+{
+	struct dp_telemetry *telemetry = dp_telemetry_open(path, DP_CONSUMER);
+	struct dp_totals totals = {0};
+	pthread_t writer;
+
+	must(telemetry != NULL, "open reader");
+	pthread_create(&writer, NULL, note, telemetry_path);
+	do
+		must(dp_telemetry_read(telemetry, &totals) == 0, "read");
+	while (totals.events + totals.dropped < messages);
+	pthread_join(writer, NULL);
+	must(totals.events + totals.dropped == messages, "an event twice");
+	must(totals.latency_sum == 2 * totals.bytes && totals.latency_max < 2 * messages, "a torn event");
+	dp_telemetry_close(telemetry);
+	return unlink(path);
+}
+
+static int run(const char *kind)
+{
+	size_t size = WORDS * sizeof(uint64_t);
 	int fd, result;
 
-	if (!ring && (count != 3 || strcmp(arguments[1], "queue") != 0))
+	if (strcmp(kind, "telemetry") == 0) {
+		must(mkdtemp(telemetry_path) != NULL && rmdir(telemetry_path) == 0, "a name");
+		must(dp_telemetry_create(telemetry_path, CAPACITY) == 0, "create");
+		return run_telemetry(telemetry_path);
+	}
+	fd = strcmp(kind, "ring") == 0 ? dp_ring_create(NULL, size, CAPACITY) : dp_queue_create(NULL, size, CAPACITY);
+	must(fd >= 0, "create");
+	result = strcmp(kind, "ring") == 0 ? run_ring(fd) : run_queue(fd);
+	close(fd);
+	return result;
+}
+
+int main(int count, char **arguments)
+{
+	int result;
+
+	if (count != 3)
 		return 2;
 	messages = strtoull(arguments[2], NULL, 10);
-	fd = (ring ? dp_ring_create : dp_queue_create)(NULL, WORDS * sizeof(uint64_t), CAPACITY);
-	must(fd >= 0, "create");
-	result = ring ? run_ring(fd) : run_queue(fd);
-	close(fd);
+	result = run(arguments[1]);
 	printf("%" PRIu64 " messages\n", messages);
 	return result;
 }

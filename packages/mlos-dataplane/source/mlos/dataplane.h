@@ -109,6 +109,46 @@ enum dp_peer dp_queue_peer(const struct dp_queue *queue);
 ssize_t dp_queue_push(struct dp_queue *queue, const void *messages, size_t count, int64_t timeout);
 ssize_t dp_queue_pop(struct dp_queue *queue, void *messages, size_t room, int64_t timeout);
 
+/*
+ * Telemetry: one writer notes what it does and never waits; one reader adds it up. What the ring has no room for is dropped,
+ * and counted.
+ */
+struct dp_telemetry;
+
+enum dp_event_kind {
+	DP_EVENT_WORK, /* bytes passed on, and how long that took */
+	DP_EVENT_ALLOCATION,
+	DP_EVENT_DEALLOCATION,
+};
+
+struct dp_event {
+	uint64_t kind; /* enum dp_event_kind */
+	uint64_t bytes;
+	uint64_t latency; /* nanoseconds */
+};
+
+/* Sums over what was read. Latencies are nanoseconds, of events of work. */
+struct dp_totals {
+	uint64_t events; /* of work */
+	uint64_t bytes;
+	uint64_t latency_sum;
+	uint64_t latency_max;
+	uint64_t allocations;
+	uint64_t deallocations;
+	uint64_t dropped; /* by the writer, since the file was made */
+};
+
+/* As for rings; the capacity is a number of events. */
+int dp_telemetry_create(const char *path, size_t capacity);
+struct dp_telemetry *dp_telemetry_open(const char *path, enum dp_side side);
+void dp_telemetry_close(struct dp_telemetry *telemetry);
+
+/* The writer notes an event, in some nanoseconds. */
+void dp_telemetry_record(struct dp_telemetry *telemetry, const struct dp_event *event);
+
+/* The reader adds what was noted since the last time to `totals`, which begin as zeros. */
+int dp_telemetry_read(struct dp_telemetry *telemetry, struct dp_totals *totals);
+
 #ifdef __cplusplus
 }
 #endif

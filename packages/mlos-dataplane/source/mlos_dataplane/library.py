@@ -73,6 +73,11 @@ def _load() -> ctypes.CDLL:
         for name, (result, *arguments) in signatures.items():
             function = getattr(library, f"dp_{kind}_{name}")
             function.restype, function.argtypes = result, arguments
+    library.dp_telemetry_create.argtypes = (text, size)
+    library.dp_telemetry_open.argtypes, library.dp_telemetry_open.restype = (text, number), pointer
+    library.dp_telemetry_close.argtypes, library.dp_telemetry_close.restype = (pointer,), None
+    library.dp_telemetry_record.argtypes, library.dp_telemetry_record.restype = (pointer, pointer), None
+    library.dp_telemetry_read.argtypes = (pointer, pointer)
     return library
 
 
