@@ -118,7 +118,7 @@ def interleavings(job: Job, *case: str) -> list[str]:
 
 def test_no_order_and_no_death_loses_tears_or_doubles_a_message(job: Job) -> None:
     said = interleavings(job)
-    assert len(said) == 11
+    assert len(said) == 16
     assert all(re.fullmatch(r"[a-z-]+: \d+ states, \d+ runs", line) for line in said), said
 
 
@@ -136,6 +136,9 @@ def test_no_order_and_no_death_loses_tears_or_doubles_a_message(job: Job) -> Non
         ("queue.h", "replace(&slot->state, state, queue_state(lap + 1, QUEUE_FREE))",
          "(write_release(&slot->state, queue_state(lap + 1, QUEUE_FREE)), true)", "queue-two-consumers", "twice"),
         ("queue.h", "(int)phase - 1;", "-1;", "queue-one-of-two-producers-dies", "lost"),
+        ("pool.c", "if (!replace(&pool->words[index], found, ours(pool, generation)))\n\t\treturn 0;",
+         "write_release(&pool->words[index], ours(pool, generation));", "pool", "block"),
+        ("pool.c", "(unsigned int)phase - 1) == SEAT_DEAD", "(unsigned int)phase - 1) != SEAT_DEAD", "pool", "block"),
         ("queue.c", "!= SEAT_DEAD)", "== SEAT_DEAD)", "queue-one-of-two-producers-dies", "lost"),
     ],
 )  # fmt: skip
@@ -305,6 +308,62 @@ def test_a_producer_that_waits_learns_that_the_consumer_died(python: Python, pat
     assert producer.stdout.readline() == "here\n"
     python.start("dataplane.Consumer(sys.argv[1]).pop(); os.kill(os.getpid(), 9)", path).wait(60)
     assert "PeerDied" in producer.communicate(timeout=60)[1]
+
+
+def test_a_block_is_passed_on_by_its_handle_and_an_old_handle_fits_nothing(python: Python) -> None:
+    program = """
+file, ring = dataplane.create_pool(None, 4096, 2), dataplane.create_ring(None, 8, 2)
+with dataplane.Pool(file) as giver, dataplane.Pool(file) as receiver:
+    handle = giver.take()
+    with giver.block(handle) as block:
+        block[:5] = b"hello"
+    dataplane.Producer(ring).push(handle.to_bytes(8, "little"))
+    print(giver.pass_on(handle))
+    got = int.from_bytes(dataplane.Consumer(ring).pop(), "little")
+    receiver.adopt(got)
+    with receiver.block(got) as block:
+        print(bytes(block[:5]).decode())
+    receiver.give_back(got)
+    for use in (receiver.give_back, giver.adopt, lambda handle: giver.block(handle).__enter__()):
+        try:
+            use(handle)
+        except OSError as error:
+            print(os.strerror(error.errno))
+    taken = {giver.take(), giver.take()}
+    print(handle in taken, len({number & 0xFFFFFFFF for number in taken}))
+    try:
+        receiver.take()
+    except OSError as error:
+        print(os.strerror(error.errno))
+"""
+    stale = ["Stale file handle"] * 3
+    assert python.say(program).splitlines() == ["True", "hello", *stale, "False 2", "Cannot allocate memory"]
+
+
+def test_what_a_killed_process_had_of_a_pool_is_there_for_others(python: Python, path: Path) -> None:
+    python.say("dataplane.create_pool(sys.argv[1], 64, 4)", path)
+    program = "pool = dataplane.Pool(sys.argv[1]); print(pool.take(), pool.take(), flush=True); os.kill(os.getpid(), 9)"
+    old = python.start(program, path).communicate(timeout=60)[0].split()
+    program = "pool = dataplane.Pool(sys.argv[1])\nfor _ in range(4): print(pool.take())"
+    new = python.say(program, path).split()
+    assert len(set(new)) == 4
+    assert not set(new) & set(old)
+
+
+def test_the_bytes_of_a_block_end_with_their_use(python: Python) -> None:
+    program = """
+pool = dataplane.Pool(dataplane.create_pool(None, 64, 1))
+with pool.block(pool.take()) as block:
+    try:
+        pool.close()
+    except BufferError as error:
+        print(error)
+try:
+    block[0]
+except ValueError:
+    print("released")
+"""
+    assert python.say(program).splitlines() == ["a block is in use", "released"]
 
 
 def test_telemetry_never_waits_and_counts_what_it_drops(python: Python, path: Path) -> None:

@@ -289,6 +289,93 @@ static void rest_lacks_at_most_one(void)
 	at_most_one_is_lost();
 }
 
+/*
+ * Pools: both threads take a block and write to it; or thread 0 takes one, and passes it to thread 1 by a word of its own.
+ */
+
+static void open_pool(unsigned int threads, unsigned int blocks)
+{
+	forget();
+	model_begin(SHARE_POOL, 64 + sizeof(uint64_t), blocks);
+	for (unsigned int i = 0; i < threads; i++) {
+		model_sit_for(i);
+		handles[i] = dp_pool_open("");
+	}
+}
+
+static void open_small_pool(void)
+{
+	open_pool(2, 1);
+}
+
+static void open_pool_of_two(void)
+{
+	open_pool(2, 2);
+}
+
+static void write_own_name(shared_word *block, unsigned int thread)
+{
+	write_relaxed(block, thread + 1);
+	interleave_must(read_relaxed(block) == thread + 1, "a block has two owners");
+}
+
+static void take_thread(unsigned int thread)
+{
+	uint64_t handle = dp_pool_take(handles[thread]);
+	shared_word *block;
+
+	if (!handle)
+		return;
+	block = dp_pool_block(handles[thread], handle);
+	interleave_must(block != NULL, "somebody else got our block");
+	write_own_name(block, thread);
+	write_own_name(block, thread);
+	interleave_must(dp_pool_give_back(handles[thread], handle) == 0, "our block was not ours");
+}
+
+static shared_word *letter_box(void)
+{
+	return (shared_word *)(void *)(interleave_arena + INTERLEAVE_ARENA / 2 + INTERLEAVE_ARENA / 4);
+}
+
+static void pass_thread(unsigned int thread)
+{
+	uint64_t handle;
+	shared_word *block;
+
+	if (thread == 0) {
+		handle = dp_pool_take(handles[0]);
+		write_own_name(dp_pool_block(handles[0], handle), 0);
+		write_release(letter_box(), handle);
+		dp_pool_pass(handles[0], handle);
+		return;
+	}
+	handle = read_acquire(letter_box());
+	if (!handle || dp_pool_adopt(handles[1], handle) < 0)
+		return;
+	block = dp_pool_block(handles[1], handle);
+	interleave_must(block != NULL, "somebody else got our block");
+	interleave_must(read_relaxed(block) == 1, "the block is not what was passed on");
+	interleave_must(dp_pool_give_back(handles[1], handle) == 0, "our block was not ours");
+}
+
+/* Somebody who comes afterwards and knows the handle that was passed on, if any, can have every block. */
+static void no_block_is_lost(void)
+{
+	uint64_t passed = read_acquire(letter_box());
+	struct dp_pool *pool;
+
+	model_sit_for(3);
+	pool = dp_pool_open("");
+	interleave_must(pool != NULL, "no seat is left");
+	if (passed && dp_pool_adopt(pool, passed) == 0)
+		dp_pool_give_back(pool, passed);
+	for (size_t i = 0; i < dp_pool_blocks(pool); i++)
+		interleave_must(dp_pool_take(pool) != 0, "a block is lost");
+	interleave_must(dp_pool_take(pool) == 0, "a block was taken twice");
+	free(pool);
+}
+
 /* Gates: two sleep until the third has done something. */
 
 static void open_gate(void)
@@ -334,6 +421,11 @@ static const struct interleave_case cases[] = {
 	{"queue-two-producers", 3, 0, open_two_to_one, try_thread, rest_is_each_once},
 	{"queue-one-of-two-producers-dies", 3, 1, open_two_to_one, try_thread, rest_is_each_once},
 	{"queue-two-consumers", 3, 0, open_one_to_two, try_thread, rest_is_each_once},
+	{"pool", 2, 0, open_small_pool, take_thread, no_block_is_lost},
+	{"pool-owner-dies", 2, 1, open_small_pool, take_thread, no_block_is_lost},
+	{"pool-passes", 2, 0, open_pool_of_two, pass_thread, no_block_is_lost},
+	{"pool-giver-dies", 2, 1, open_pool_of_two, pass_thread, no_block_is_lost},
+	{"pool-receiver-dies", 2, 2, open_pool_of_two, pass_thread, no_block_is_lost},
 	{"queue-one-of-two-consumers-dies", 3, 2, open_one_to_two, try_thread, rest_lacks_at_most_one},
 };
 

@@ -110,6 +110,44 @@ ssize_t dp_queue_push(struct dp_queue *queue, const void *messages, size_t count
 ssize_t dp_queue_pop(struct dp_queue *queue, void *messages, size_t room, int64_t timeout);
 
 /*
+ * Pools: blocks of one size, such as tensors, that up to 64 processes share. A ring or a queue passes their handles on:
+ *
+ *	giver     handle = dp_pool_take(pool); write dp_pool_block(pool, handle); push the handle; dp_pool_pass(pool, handle)
+ *	receiver  peek at the handle; dp_pool_adopt(pool, handle); release it; read the block; dp_pool_give_back(pool, handle)
+ *
+ * In this order nothing is lost for good, whoever is killed between two steps: what a dead process has is taken by who needs a
+ * block and finds none free. A handle to such a block is out of date (ESTALE), so nobody reads what somebody else writes.
+ * dp_pool_pass() fails with EPERM or ESTALE if the receiver was faster, which does no harm.
+ */
+struct dp_pool;
+
+/* `block_size` is a multiple of 64; blocks of whole pages begin on a page. `blocks` is a power of two. */
+int dp_pool_create(const char *path, size_t block_size, size_t blocks);
+
+/* EBUSY: 64 processes are there already. */
+struct dp_pool *dp_pool_open(const char *path);
+struct dp_pool *dp_pool_open_fd(int fd);
+
+/* Gives back what this process still has, but nothing that it passed on. */
+void dp_pool_close(struct dp_pool *pool);
+
+size_t dp_pool_block_size(const struct dp_pool *pool);
+size_t dp_pool_blocks(const struct dp_pool *pool);
+
+/* The handle of a block that is now ours, or 0 with errno ENOMEM. Its contents are what they were. */
+uint64_t dp_pool_take(struct dp_pool *pool);
+
+/* Where a block of ours is. ESTALE: the handle is out of date. EPERM: somebody else has it. */
+void *dp_pool_block(const struct dp_pool *pool, uint64_t handle);
+
+/* Not ours any more, but not free: whoever gets the handle adopts it. */
+int dp_pool_pass(struct dp_pool *pool, uint64_t handle);
+
+/* Ours from now on, whoever had it. */
+int dp_pool_adopt(struct dp_pool *pool, uint64_t handle);
+int dp_pool_give_back(struct dp_pool *pool, uint64_t handle);
+
+/*
  * Telemetry: one writer notes what it does and never waits; one reader adds it up. What the ring has no room for is dropped,
  * and counted.
  */

@@ -14,11 +14,12 @@ Timeouts are seconds, None waits for as long as it takes. What the library refus
 """
 
 from mlos_dataplane.library import Damaged, DataplaneError, OtherVersion, PeerDied, PeerLeft
+from mlos_dataplane.pool import Pool, create_pool
 from mlos_dataplane.ring import Consumer, Peer, Producer, QueueConsumer, QueueProducer, create_queue, create_ring
 from mlos_dataplane.telemetry import Kind, TelemetryReader, TelemetryWriter, Totals, create_telemetry
 
 __all__ = [
-    "Consumer", "Damaged", "DataplaneError", "Kind", "OtherVersion", "Peer", "PeerDied", "PeerLeft", "Producer",
-    "QueueConsumer", "QueueProducer", "TelemetryReader", "TelemetryWriter", "Totals", "create_queue", "create_ring",
-    "create_telemetry",
+    "Consumer", "Damaged", "DataplaneError", "Kind", "OtherVersion", "Peer", "PeerDied", "PeerLeft", "Pool", "Producer",
+    "QueueConsumer", "QueueProducer", "TelemetryReader", "TelemetryWriter", "Totals", "create_pool", "create_queue",
+    "create_ring", "create_telemetry",
 ]  # fmt: skip

@@ -53,32 +53,53 @@ _ERRORS: dict[int, type[DataplaneError]] = {
 }
 
 
+_POINTER, _SIZE, _NUMBER, _TEXT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_char_p
+_PASSING: dict[str, tuple[Any, ...]] = {
+    "create": (_NUMBER, _TEXT, _SIZE, _SIZE),
+    "open": (_POINTER, _TEXT, _NUMBER),
+    "open_fd": (_POINTER, _NUMBER, _NUMBER),
+    "close": (None, _POINTER),
+    "message_size": (_SIZE, _POINTER),
+    "capacity": (_SIZE, _POINTER),
+    "peer": (_NUMBER, _POINTER),
+    "push": (ctypes.c_ssize_t, _POINTER, _POINTER, _SIZE, ctypes.c_int64),
+    "pop": (ctypes.c_ssize_t, _POINTER, _POINTER, _SIZE, ctypes.c_int64),
+}
+_FUNCTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "ring": _PASSING,
+    "queue": _PASSING,
+    "pool": {
+        "create": (_NUMBER, _TEXT, _SIZE, _SIZE),
+        "open": (_POINTER, _TEXT),
+        "open_fd": (_POINTER, _NUMBER),
+        "close": (None, _POINTER),
+        "block_size": (_SIZE, _POINTER),
+        "blocks": (_SIZE, _POINTER),
+        "take": (ctypes.c_uint64, _POINTER),
+        "block": (_POINTER, _POINTER, ctypes.c_uint64),
+        "pass": (_NUMBER, _POINTER, ctypes.c_uint64),
+        "adopt": (_NUMBER, _POINTER, ctypes.c_uint64),
+        "give_back": (_NUMBER, _POINTER, ctypes.c_uint64),
+    },
+    "telemetry": {
+        "create": (_NUMBER, _TEXT, _SIZE),
+        "open": (_POINTER, _TEXT, _NUMBER),
+        "close": (None, _POINTER),
+        "record": (None, _POINTER, _POINTER),
+        "read": (_NUMBER, _POINTER, _POINTER),
+    },
+}
+"""Kind and name of each function to its result and its arguments, as in <mlos/dataplane.h>."""
+
+
 def _load() -> ctypes.CDLL:
     """The installed library, or the one that MLOS_DATAPLANE_LIBRARY names."""
-    library = ctypes.CDLL(os.environ.get("MLOS_DATAPLANE_LIBRARY", "libdataplane.so.1"), use_errno=True)
-    pointer, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-    timeout, signed, text = ctypes.c_int64, ctypes.c_ssize_t, ctypes.c_char_p
-    signatures: dict[str, tuple[Any, ...]] = {
-        "create": (number, text, size, size),
-        "open": (pointer, text, number),
-        "open_fd": (pointer, number, number),
-        "close": (None, pointer),
-        "message_size": (size, pointer),
-        "capacity": (size, pointer),
-        "peer": (number, pointer),
-        "push": (signed, pointer, pointer, size, timeout),
-        "pop": (signed, pointer, pointer, size, timeout),
-    }
-    for kind in ("ring", "queue"):
-        for name, (result, *arguments) in signatures.items():
-            function = getattr(library, f"dp_{kind}_{name}")
+    found = ctypes.CDLL(os.environ.get("MLOS_DATAPLANE_LIBRARY", "libdataplane.so.1"), use_errno=True)
+    for kind, functions in _FUNCTIONS.items():
+        for name, (result, *arguments) in functions.items():
+            function = getattr(found, f"dp_{kind}_{name}")
             function.restype, function.argtypes = result, arguments
-    library.dp_telemetry_create.argtypes = (text, size)
-    library.dp_telemetry_open.argtypes, library.dp_telemetry_open.restype = (text, number), pointer
-    library.dp_telemetry_close.argtypes, library.dp_telemetry_close.restype = (pointer,), None
-    library.dp_telemetry_record.argtypes, library.dp_telemetry_record.restype = (pointer, pointer), None
-    library.dp_telemetry_read.argtypes = (pointer, pointer)
-    return library
+    return found
 
 
 library = _load()
