@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ ONE_BY_ONE = "Concurrency Kit ck_ring"
 MESSAGES, ROUNDS = 5_000_000, 7
 BAR = 1e9 / 43e6
 """Nanoseconds per message of 64 bytes, on two free cores."""
+DEATH_BAR = 100.0
+"""Milliseconds until the other side of a ring knows that a process was killed."""
 EVENTS, TELEMETRY_BAR = 10_000, 191.0
 """Microseconds for so many events of telemetry."""
 
@@ -33,6 +36,7 @@ def data_plane(folder: Path) -> Iterator[Ratio]:
     yield Ratio("dataplane", times["dataplane"], BAR, "43 million a second", "ns", "1")
     single = "dataplane, one by one"
     yield Ratio(single, times[single], times[ONE_BY_ONE], ONE_BY_ONE, "ns", "1.25")
+    yield Ratio("death", _death(build) * 1e3, DEATH_BAR, "the bar", "ms", "1")
     telemetry = _telemetry(build)
     yield Ratio("telemetry", telemetry["dataplane"], telemetry["fprintf"], "fprintf to a file", "us", "1")
     yield Ratio("telemetry", telemetry["dataplane"], TELEMETRY_BAR, "the bar", "us", "1")
@@ -50,6 +54,11 @@ def _rings(folder: Path) -> dict[str, float]:
     return _table(_run(["./rings", str(MESSAGES), str(ROUNDS)], folder))
 
 
+def _death(folder: Path) -> float:
+    """Seconds from a kill until the other side knows, the longest of 20."""
+    return float(_run([sys.executable, PROGRAMS / "death.py", "20"], folder))
+
+
 def _telemetry(folder: Path) -> dict[str, float]:
     """Microseconds for the events, with the library that _rings() has compiled."""
     command = ["cc", "-O2", "-I.", "-o", "telemetry", PROGRAMS / "telemetry.c", "libdataplane.so.1"]
@@ -63,5 +72,5 @@ def _table(said: str) -> dict[str, float]:
 
 def _run(command: Sequence[str | Path], folder: Path) -> str:
     """What a program prints, with the library in this folder."""
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": str(folder)}
     return subprocess.run(command, cwd=folder, env=environment, check=True, text=True, stdout=subprocess.PIPE).stdout

@@ -62,8 +62,8 @@ size_t dp_ring_capacity(const struct dp_ring *ring);
 enum dp_peer dp_ring_peer(const struct dp_ring *ring);
 
 /*
- * Write `count` messages; waits for room as often as it takes. Returns how many were written, fewer if time ran out or the
- * consumer went away in between. If none was: EAGAIN (timeout 0), ETIMEDOUT, EPIPE (the consumer left), EOWNERDEAD (it
+ * Write `count` messages; waits for room as often as it takes, up to `timeout` each time. Returns how many were written,
+ * fewer if time ran out or the consumer went away in between. If none was: EAGAIN (timeout 0), ETIMEDOUT, EPIPE (the consumer left), EOWNERDEAD (it
  * died). A ring that is not full takes messages whether or not somebody is there to read them.
  */
 ssize_t dp_ring_push(struct dp_ring *ring, const void *messages, size_t count, int64_t timeout);
