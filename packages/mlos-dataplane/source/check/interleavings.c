@@ -173,6 +173,11 @@ static void open_one_to_one(void)
 	open_queue(1, 1, 2, 1);
 }
 
+static void open_one_message(void)
+{
+	open_queue(1, 1, 1, 1);
+}
+
 static void number(uint64_t message[WORDS], unsigned int thread, unsigned int i)
 {
 	message[0] = message[1] = thread * each_writes + i + 1;
@@ -417,7 +422,7 @@ static const struct interleave_case cases[] = {
 	{"ring-producer-dies", 2, 1, open_ring_single, ring_thread, published_arrived},
 	{"ring-consumer-dies", 2, 2, open_ring_single, ring_thread, rest_arrives},
 	{"queue", 2, 0, open_one_to_one, queue_thread, each_arrived_once},
-	{"queue-producer-dies", 2, 1, open_one_to_one, queue_thread, each_arrived_once},
+	{"queue-producer-dies", 2, 1, open_one_message, queue_thread, each_arrived_once},
 	{"queue-two-producers", 3, 0, open_two_to_one, try_thread, rest_is_each_once},
 	{"queue-one-of-two-producers-dies", 3, 1, open_two_to_one, try_thread, rest_is_each_once},
 	{"queue-two-consumers", 3, 0, open_one_to_two, try_thread, rest_is_each_once},
