@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.boots import boots
 from benchmarks.cold import BARS, cold
+from benchmarks.data_plane import data_plane
 from benchmarks.flatcar import flatcar
 from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
@@ -49,6 +50,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "boot": lambda folder: [boots(folder)],
     "flatcar": flatcar,
     "sched_ml": sched_ml,
+    "data_plane": data_plane,
 }
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages between processes of one machine through shared memory. See dataplane(3).
+
+    import mlos_dataplane as dataplane
+
+    dataplane.create_ring("/dev/shm/samples", message_size=64, capacity=4096)
+    with dataplane.Producer("/dev/shm/samples") as samples:   # in one process
+        samples.push(bytes(64))
+    with dataplane.Consumer("/dev/shm/samples") as samples:   # in another one
+        for message in samples:
+            ...
+
+Timeouts are seconds, None waits for as long as it takes. What the library refuses raises OSError or a kind of it.
+"""
+
+from mlos_dataplane.library import Damaged, DataplaneError, OtherVersion, PeerDied, PeerLeft
+from mlos_dataplane.pool import Pool, create_pool
+from mlos_dataplane.ring import Consumer, Peer, Producer, QueueConsumer, QueueProducer, create_queue, create_ring
+from mlos_dataplane.telemetry import Kind, TelemetryReader, TelemetryWriter, Totals, create_telemetry
+
+__all__ = [
+    "Consumer", "Damaged", "DataplaneError", "Kind", "OtherVersion", "Peer", "PeerDied", "PeerLeft", "Pool", "Producer",
+    "QueueConsumer", "QueueProducer", "TelemetryReader", "TelemetryWriter", "Totals", "create_pool", "create_queue",
+    "create_ring", "create_telemetry",
+]  # fmt: skip

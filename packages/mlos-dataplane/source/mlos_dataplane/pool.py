@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pools: blocks of one size, such as tensors, that processes share and pass on by handles."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from mlos_dataplane.library import fail, library
+
+
+def create_pool(path: str | os.PathLike[str] | None, block_size: int, blocks: int) -> int:
+    """Make a pool of `blocks` (a power of two) of `block_size` bytes (a multiple of 64).
+
+    Without a path the descriptor of an anonymous file is returned, else 0. Raises OSError: EINVAL, FileExistsError.
+    """
+    if block_size < 0 or blocks < 0:
+        raise ValueError("sizes are positive")
+    made: int = library.dp_pool_create(None if path is None else os.fsencode(path), block_size, blocks)
+    if made < 0:
+        raise fail(None if path is None else os.fspath(path))
+    return made
+
+
+class Pool:
+    """Part in a pool.
+
+    Who gives: `take`, write, push the handle, `pass_on`. Who receives: pop the handle, `adopt`, read, `give_back`.
+    A receiver killed between pop and `adopt` takes the block with it, until the file goes.
+
+    OSError: ESTALE for a handle that is out of date, EPERM for a block that somebody else has.
+    """
+
+    def __init__(self, place: str | os.PathLike[str] | int) -> None:
+        """Take part in the pool at a path, or in an anonymous one by its descriptor.
+
+        Raises `OtherVersion`, `Damaged`, or OSError: EBUSY if 64 processes do already.
+        """
+        self._handle: int | None
+        if isinstance(place, int):
+            self._handle = library.dp_pool_open_fd(place)
+        else:
+            self._handle = library.dp_pool_open(os.fsencode(place))
+        if not self._handle:
+            raise fail(place if isinstance(place, int) else os.fspath(place))
+        self.block_size: int = library.dp_pool_block_size(self._handle)
+        self.blocks: int = library.dp_pool_blocks(self._handle)
+        self._in_use = 0
+
+    def take(self) -> int:
+        """The handle of a block that is now ours. Raises OSError: ENOMEM if all are in use by the living."""
+        handle: int = library.dp_pool_take(self._open())
+        if not handle:
+            raise fail()
+        return handle
+
+    @contextlib.contextmanager
+    def block(self, handle: int) -> Iterator[memoryview]:
+        """The bytes of a block of ours, for the time of the `with` statement."""
+        address = library.dp_pool_block(self._open(), handle)
+        if not address:
+            raise fail()
+        view = memoryview((ctypes.c_ubyte * self.block_size).from_address(address)).cast("B")
+        self._in_use += 1
+        try:
+            yield view
+        finally:
+            view.release()
+            self._in_use -= 1
+
+    def pass_on(self, handle: int) -> bool:
+        """Let go of a block whose handle was pushed. Returns whether it was ours still: the receiver may be faster."""
+        passed: bool = library.dp_pool_pass(self._open(), handle) == 0
+        return passed
+
+    def adopt(self, handle: int) -> None:
+        """The block is ours, whoever had it."""
+        if library.dp_pool_adopt(self._open(), handle) < 0:
+            raise fail()
+
+    def give_back(self, handle: int) -> None:
+        """The block is free."""
+        if library.dp_pool_give_back(self._open(), handle) < 0:
+            raise fail()
+
+    def close(self) -> None:
+        """Leave, and give back what is ours still. Raises BufferError while the bytes of a block are in use."""
+        if self._in_use:
+            raise BufferError("a block is in use")
+        handle, self._handle = self._handle, None
+        if handle:
+            library.dp_pool_close(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> int:
+        if self._handle is None:
+            raise ValueError("the pool is closed")
+        return self._handle
