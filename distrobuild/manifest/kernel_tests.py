@@ -25,6 +25,8 @@ class KernelTest(Model):
     """Kernel parameters, such as `preempt=full`."""
     cpus: int = Field(default=1, ge=1, le=64)
     """Processors of the guest."""
+    numa_nodes: int = Field(default=1, ge=1, le=8)
+    """NUMA nodes of the guest, which share its processors and memory evenly."""
     counted: bool = False
     """Guest time passes with the instructions that are executed, so that measurements repeat; takes one processor."""
     memory_mib: int = Field(default=1024, ge=64)

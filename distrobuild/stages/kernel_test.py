@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import ClassVar
@@ -61,6 +61,8 @@ class KernelTestOptions(Options):
     """Kernel parameters."""
     cpus: int = 1
     """Processors of the guest."""
+    numa_nodes: int = 1
+    """NUMA nodes that share processors and memory."""
     counted: bool = False
     """Whether guest time is counted in instructions."""
     memory_mib: int = 1024
@@ -109,7 +111,19 @@ class KernelTestStage(Stage[KernelTestOptions]):
             *(*accel, "-cpu", PROCESSORS[accelerator.kind], "-smp", str(options.cpus), "-m", f"{options.memory_mib}M"),
             *("-kernel", "/work/vmlinuz", "-initrd", "/work/initrd.cpio", "-append", " ".join(parameters)),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
+            *(self._numa() if options.numa_nodes > 1 else ()),
         ]
+
+    def _numa(self) -> Iterator[str]:
+        """Each node with its part of the memory; processors are dealt out in turn."""
+        options = self.options
+        share, rest = divmod(options.memory_mib, options.numa_nodes)
+        for node in range(options.numa_nodes):
+            processors = [f",cpus={cpu}" for cpu in range(node, options.cpus, options.numa_nodes)]
+            yield "-object"
+            yield f"memory-backend-ram,id=memory{node},size={share + (0 if node else rest)}M"
+            yield "-numa"
+            yield f"node,nodeid={node},memdev=memory{node}{''.join(processors)}"
 
     def _package(self, job: Job) -> str:
         (package,) = (job.inputs["kernel"] / "debs").glob("linux-image-*.deb")
