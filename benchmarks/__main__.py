@@ -18,6 +18,7 @@ from benchmarks.measure import Ratio, peak_mebibytes, seconds
 from benchmarks.onnx_latency import onnx
 from benchmarks.sched_fair import sched_fair
 from benchmarks.sched_ml import sched_ml
+from benchmarks.tensor_memory import tensor_memory
 from tests import mlos
 
 DISTROBUILD = Path(sys.executable).with_name("distrobuild")
@@ -50,6 +51,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "boot": lambda folder: [boots(folder)],
     "flatcar": flatcar,
     "sched_ml": sched_ml,
+    "tensor_memory": tensor_memory,
     "data_plane": data_plane,
 }
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {

@@ -14,6 +14,7 @@ from distrobuild.boot.accelerator import PROCESSORS, AcceleratorKind
 from distrobuild.boot.requirements import QEMU
 from distrobuild.boot.signs import plain, trouble_in
 from distrobuild.engine.events import Stream
+from distrobuild.plan.bare_kernel import plan_kernel, select_kernel
 from distrobuild.plan.graph import Node, Plan
 from distrobuild.plan.locking import TOOLS
 from distrobuild.plan.parts import Parts
@@ -53,6 +54,14 @@ def debian() -> Path:
     fetched = Node("fetch/benchmark", FetchStage(FetchOptions(files=files), addresses))
     options = ToolsOptions(suite=wanted.suite, architecture=selection.architecture, packages=PACKAGES)
     return build(Node("benchmark", ToolsStage(options), {"debs": fetched}))
+
+
+def kernel_of_line(name: str) -> Node:
+    """The stage of a kernel of the manifest, in the quick flavour."""
+    session = mlos.session()
+    selection = select_kernel(session.loaded.manifest, session.loaded.root, name, session.base, mlos.FLAVOUR)
+    (node,) = plan_kernel(selection, session.lock(selection, Stream(), only_kernel=True)).goals
+    return node
 
 
 def build(node: Node) -> Path:

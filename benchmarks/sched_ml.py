@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.counted_guest import build
+from benchmarks.counted_guest import build, kernel_of_line
 from benchmarks.measure import Ratio
-from distrobuild.engine.events import Stream
-from distrobuild.plan.bare_kernel import plan_kernel, select_kernel
-from distrobuild.plan.graph import Node
 from distrobuild.stages.kernel_test import KernelTestOptions, KernelTestStage
 from tests import mlos
 from tests.jobs import job_in
@@ -22,7 +19,7 @@ ROW = "# | "
 def sched_ml(folder: Path) -> Iterator[Ratio]:
     """The tables of docs/kernel.md, printed as they are, and SCHED_ML's figures as ratios."""
     for name in mlos.session().loaded.manifest.kernels:
-        rows = _table(folder / "sched_ml" / name, build(_kernel(name)))
+        rows = _table(folder / "sched_ml" / name, build(kernel_of_line(name)))
         print(f"{name}\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows))
         figures = {policy: [float(figure) for figure in row] for policy, *row in rows[1:]}
         ours, fifo, other = (figures[policy] for policy in ("SCHED_ML", "SCHED_FIFO", "SCHED_OTHER"))
@@ -32,14 +29,6 @@ def sched_ml(folder: Path) -> Iterator[Ratio]:
         yield Ratio(f"{name} C", ours[2], fifo[2], "SCHED_FIFO", "%", "17 %")
         yield Ratio(f"{name} gap", ours[3], fifo[3], "SCHED_FIFO", "ms", "110 ms")
         yield Ratio(f"{name} D", ours[4], fifo[4], "SCHED_FIFO", "ms", "3 ms")
-
-
-def _kernel(name: str) -> Node:
-    """The stage of a kernel of the manifest, in the quick flavour."""
-    session = mlos.session()
-    selection = select_kernel(session.loaded.manifest, session.loaded.root, name, session.base, mlos.FLAVOUR)
-    (node,) = plan_kernel(selection, session.lock(selection, Stream(), only_kernel=True)).goals
-    return node
 
 
 def _table(folder: Path, kernel: Path) -> list[list[str]]:

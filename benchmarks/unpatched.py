@@ -8,7 +8,7 @@ from benchmarks.counted_guest import build, parts
 from distrobuild.plan.graph import Input, Node, Tree
 from distrobuild.stages.kernel import KernelStage
 
-OURS = ("CONFIG_MLOS", "CONFIG_SCHED_CLASS_ML")
+OURS = ("CONFIG_MLOS", "CONFIG_SCHED_CLASS_ML", "CONFIG_TENSOR_MEM")
 """What only the series knows."""
 
 

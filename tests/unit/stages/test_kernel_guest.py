@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from distrobuild.boot.accelerator import Accelerator, AcceleratorKind
 from distrobuild.stages.kernel_test import KernelTestOptions, KernelTestStage
 
@@ -14,7 +16,7 @@ def command(**options: object) -> list[str]:
 
 def following(arguments: list[str], option: str) -> list[str]:
     """What stands behind each occurrence of the option."""
-    return [value for name, value in zip(arguments, arguments[1:], strict=False) if name == option]
+    return [value for name, value in itertools.pairwise(arguments) if name == option]
 
 
 def test_one_node_needs_no_word() -> None:
