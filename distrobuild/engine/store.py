@@ -109,22 +109,16 @@ class Store:
                     count += 1
             except (BlockingIOError, FileNotFoundError):
                 continue
-        if any((self.root / "discarded").iterdir()):
-            self._empty()
+        discarded = self.root / "discarded"
+        if any(discarded.iterdir()):
+            # One sweeper is enough: several builds begin while one tree is still going.
+            _in_background("flock", "--nonblock", str(discarded), "find", str(discarded), "-mindepth", "1", "-delete")
         return count
 
     def discard(self, path: Path) -> None:
         """Take a folder away at once; its files go in the background (a kernel tree has 90,000 of them)."""
-        path.rename(self.root / "discarded" / uuid.uuid4().hex)
-        self._empty()
-
-    def _empty(self) -> None:
-        remove = ["find", str(self.root / "discarded"), "-mindepth", "1", "-delete"]
-        prefix = [] if os.geteuid() == 0 else list(ENTER_SUBORDINATE_IDS)
-        quiet = subprocess.DEVNULL
-        subprocess.Popen(
-            [*prefix, "nice", *remove], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/"
-        )
+        discarded = path.rename(self.root / "discarded" / uuid.uuid4().hex)
+        _in_background("find", str(discarded), "-delete")
 
     def commit(self, keyed: Keyed, scratch: Scratch, seconds: float) -> Entry:
         """Turn a scratch folder into the entry of a key: everything is on disk before the name appears."""
@@ -221,6 +215,15 @@ def remove_tree(path: Path) -> None:
         shutil.rmtree(path, onerror=lambda function, name, info: make_writable(function, name, info[1]))
     except PermissionError:
         subprocess.run([*ENTER_SUBORDINATE_IDS, "rm", "-rf", "--one-file-system", "--", str(path)], check=True)
+
+
+def _in_background(*command: str) -> None:
+    """Start a program that may take the user's subordinate ids' files away, and outlives us."""
+    prefix = [] if os.geteuid() == 0 else list(ENTER_SUBORDINATE_IDS)
+    quiet = subprocess.DEVNULL
+    subprocess.Popen(
+        [*prefix, "nice", *command], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/"
+    )
 
 
 def folder_size(path: Path) -> int:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,24 @@ def test_sweeping_leaves_the_work_of_a_running_build(store: Store) -> None:
         assert store.sweep() == 0
         assert scratch.work.is_dir()
     assert not scratch.path.exists()
+
+
+def test_what_is_discarded_goes_away_and_so_does_what_an_interrupted_removal_left(store: Store) -> None:
+    left = store.root / "discarded/left/folder"
+    left.mkdir(parents=True)
+    with store.scratch() as scratch:
+        (scratch.work / "file").touch()
+    assert gone(lambda: list(left.parents[1].iterdir()) == [left.parent])
+    store.sweep()
+    assert gone(lambda: not left.parent.exists())
+
+
+def gone(is_gone: Callable[[], bool]) -> bool:
+    """Wait for what a program does in the background."""
+    deadline = time.monotonic() + 60
+    while not is_gone() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return is_gone()
 
 
 def test_an_output_knows_the_sha256_of_its_files_links_aside(engine: Engine) -> None:
