@@ -1,4 +1,4 @@
-"""libtensormem and its Python module, built on the host: where hypothesis, NumPy and valgrind are."""
+"""libtensormem, its programs and its Python module, built on the host: where hypothesis, NumPy and valgrind are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCE = mlos.ROOT / "packages" / "mlos-tensormem" / "source"
 
 @functools.cache
 def build() -> Path:
-    """A folder with the compiled library and the package `tensormem`; it stays as long as this process."""
+    """A folder with the compiled library and programs, `python` in it; it stays as long as this process."""
     holder = tempfile.TemporaryDirectory(prefix="tensormem-")
     build_in(Path(holder.name))
     _kept.append(holder)
@@ -26,24 +26,24 @@ def build() -> Path:
 
 
 def build_in(folder: Path) -> None:
-    """Compile the library there, beside the Python module."""
+    """Compile the library and the programs there, beside the Python module."""
     shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
     subprocess.run(["make", "--silent", "CFLAGS=-O2 -Werror"], cwd=folder, check=True)
-    shutil.move(folder / "python" / "tensormem", folder / "tensormem")
 
 
 def make_importable() -> None:
     """Let this process `import tensormem`. The loader finds the library by its name once it is loaded."""
     folder = build()
-    if str(folder) not in sys.path:
+    if str(folder / "python") not in sys.path:
         ctypes.CDLL(str(folder / "libtensormem.so.1"))
-        sys.path.insert(0, str(folder))
+        sys.path.insert(0, str(folder / "python"))
 
 
 def environment() -> dict[str, str]:
     """For a further process that imports it."""
     folder = build()
-    return {**os.environ, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    python = str(folder / "python")
+    return {**os.environ, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": python, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 _kept: list[tempfile.TemporaryDirectory[str]] = []

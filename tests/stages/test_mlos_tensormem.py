@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from tests import mlos
 
 SOURCE = mlos.ROOT / "packages" / "mlos-tensormem" / "source"
 HERE = Path(__file__).parent
-PROGRAMS = ("tensormem_checks.c", "tensormem_torn.c")
-CASES = re.findall(r"^\tCASE\((\w+)\),$", (HERE / "tensormem_checks.c").read_text("utf-8"), re.MULTILINE)
+CONFORMANCE, FUZZ = "source/check/conformance.c", "source/check/header_fuzz.c"
+SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I/work/source")
 NO_DEVICE = 77
 
@@ -25,8 +26,7 @@ def job(make_job: Callable[..., Job]) -> Job:
     """A sandbox with the compiled library and the tests' programs in its work folder."""
     made = make_job({})
     shutil.copytree(SOURCE, made.work / "source")
-    for name in PROGRAMS:
-        shutil.copy(HERE / name, made.work)
+    shutil.copy(HERE / "tensormem_torn.c", made.work)
     made.sandbox.run(["make", "--silent", "CFLAGS=-O2 -Werror"], cwd="/work/source")
     return made
 
@@ -45,16 +45,24 @@ def sources() -> list[str]:
 @pytest.mark.parametrize("kind", ["memfd", "device"])
 def test_a_tensor_does_what_its_manual_page_says(job: Job, kind: str) -> None:
     library = "/work/source/libtensormem.so.1"
-    job.sandbox.run(["cc", *FLAGS, "-O2", "-o", "checks", "tensormem_checks.c", library, "-pthread"])
-    code, said = status(job, "/work/checks", kind, *CASES)
+    job.sandbox.run(["cc", *FLAGS, "-O2", "-o", "conformance", CONFORMANCE, library, "-pthread"])
+    code, said = status(job, "/work/conformance", kind)
     if code == NO_DEVICE:
         pytest.skip("this kernel has no /dev/tensor")
     assert code == 0, said
+    assert len(re.findall(r"^ok \d+ \w+$", said, re.MULTILINE)) > 20
+
+
+def test_the_program_for_machines_without_anything_runs(job: Job) -> None:
+    job.sandbox.run(["make", "--silent", "conformance", "CFLAGS=-O2 -Werror"], cwd="/work/source")
+    code, said = status(job, "/work/source/conformance", "memfd", "generations_only_grow")
+    assert (code, said) == (0, "TAP version 13\n1..1\nok 1 generations_only_grow\n")
+    assert status(job, "/work/source/conformance", "memfd", "no_such_case")[0] == 64
 
 
 def test_threads_do_not_race(job: Job) -> None:
     job.sandbox.run(
-        ["cc", *FLAGS, "-g", "-O1", "-fsanitize=thread", "-o", "checks", "tensormem_checks.c", *sources(), "-pthread"]
+        ["cc", *FLAGS, "-g", "-O1", "-fsanitize=thread", "-o", "checks", CONFORMANCE, *sources(), "-pthread"]
     )
     code, said = status(job, "/work/checks", "memfd", "threads_see_whole_descriptions", "a_seal_wakes_whoever_waits")
     assert code == 0, said
@@ -67,11 +75,14 @@ def test_a_description_is_never_seen_half_changed(job: Job) -> None:
 
 
 def test_bad_memory_accesses_and_leaks_are_none(job: Job) -> None:
-    job.sandbox.run(
-        ["cc", *FLAGS, "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", "checks",
-         "tensormem_checks.c", *sources(), "-pthread"]
-    )  # fmt: skip
-    code, said = status(job, "/work/checks", "memfd", *CASES)
+    job.sandbox.run(["cc", *FLAGS, *SANITIZERS, "-o", "checks", CONFORMANCE, *sources(), "-pthread"])
+    code, said = status(job, "/work/checks", "memfd")
+    assert code == 0, said
+
+
+def test_damaged_headers_and_packets_do_no_harm(job: Job) -> None:
+    job.sandbox.run(["cc", *FLAGS, *SANITIZERS, "-o", "fuzz", FUZZ, *sources(), "-pthread"])
+    code, said = status(job, "/work/fuzz", "100000")
     assert code == 0, said
 
 
@@ -89,8 +100,33 @@ def test_the_library_exports_what_its_header_declares_and_nothing_else(job: Job)
     assert exported == {f"{name}@@TENSORMEM_1" for name in declared}
 
 
-def test_an_installed_library_is_found_by_pkg_config(job: Job) -> None:
+def install(job: Job) -> None:
+    """What the package has, below /work/root."""
+    shutil.copytree(SOURCE.parent / "files", job.work / "root")
     job.sandbox.run(["make", "--silent", "install", "DESTDIR=/work/root"], cwd="/work/source")
+
+
+def test_units_rules_and_groups_are_valid(job: Job) -> None:
+    install(job)
+    job.sandbox.run(["udevadm", "verify", "--resolve-names=never", "/work/root/usr/lib/udev/rules.d"])
+    job.sandbox.run(["systemd-sysusers", "--dry-run", "/work/root/usr/lib/sysusers.d/mlos-tensormem.conf"])
+    complaints: list[str] = []  # an unknown key is only a warning to systemd-analyze
+    units = ["tensormemd.socket", "tensormemd.service"]
+    analyze = ["systemd-analyze", "--man=no", "--root=/work/root", "verify", *units]
+    replace(job.sandbox, log=complaints.append).run(analyze)
+    assert complaints == []
+
+
+def test_only_the_broker_needs_more_than_the_c_library(job: Job) -> None:
+    for name in ("libtensormem.so.1", "tensormem", "tensormemd"):
+        needed = set(re.findall(r"NEEDED +(\S+)", status(job, "objdump", "-p", f"/work/source/{name}")[1]))
+        crypto = {each for each in needed if each.startswith("libcrypto")}
+        assert needed - crypto <= {"libc.so.6", "libtensormem.so.1"}
+        assert bool(crypto) == (name == "tensormemd")
+
+
+def test_an_installed_library_is_found_by_pkg_config(job: Job) -> None:
+    install(job)
     text = (job.work / "root/usr/share/pkgconfig/tensormem.pc").read_text()
     assert "Libs: -L${libdir} -ltensormem" in text
     assert "@" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -14,22 +15,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stages.tensormem_host import environment
+from tests.stages.tensormem_host import build, environment
 
 from tensormem import Tensor, broker  # isort: skip  # after tensormem_host, which makes it importable
-from tensormem.registry import Peer, Refused, Registry, Scope  # isort: skip
 
 MIB = 1 << 20
 LIMIT_MIB = 8
 NOBODY, GROUP = 65534, 4242
-DAEMON = [sys.executable, "-c", "from tensormem.daemon import main; main()"]
-COMMAND = [sys.executable, "-c", "from tensormem.command import run; run()"]
+DAEMON = [build() / "tensormemd"]
+COMMAND = [build() / "tensormem"]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def model_file(folder: Path, data: bytes = b"abcd") -> Path:
 def test_another_process_attaches_what_one_has_published(address: str) -> None:
     with broker.connect(address) as names:
         told = names.publish("model", sealed(b"weights"))
-        assert (told["size"], told["digest"]) == (7, f"sha256:{hashlib.sha256(b'weights').hexdigest()}")
+        assert (told.size, told.digest) == (7, f"sha256:{hashlib.sha256(b'weights').hexdigest()}")
     script = (
         "import sys\nfrom tensormem import broker\n"
         "tensor = broker.connect(sys.argv[1]).attach('model')\n"
@@ -108,12 +108,12 @@ def test_the_same_content_is_kept_once(address: str) -> None:
         names.publish("two", sealed(b"x" * MIB))
         names.publish("other", sealed(b"y" * MIB))
         found = names.statistics()
-        assert (found["shared"], found["memory"], found["memory_without_sharing"]) == (1, 2 * MIB, 3 * MIB)
+        assert (found.shared, found.memory, found.memory_without_sharing) == (1, 2 * MIB, 3 * MIB)
         assert os.fstat(names.attach("one").fileno()).st_ino == os.fstat(names.attach("two").fileno()).st_ino
         names.remove("one")
         assert bytes(names.attach("two").view()) == b"x" * MIB
         names.remove("two")
-        assert names.statistics()["memory"] == MIB
+        assert names.statistics().memory == MIB
 
 
 def test_a_name_is_taken_until_it_is_replaced_or_removed(address: str) -> None:
@@ -139,7 +139,7 @@ def test_the_limit_counts_each_content_once(address: str) -> None:
         names.publish("small", sealed(b"y" * 3 * MIB))
         names.publish("large", sealed(b"z" * 5 * MIB), replace=True)
         names.remove("small")
-        assert names.statistics()["memory"] == 5 * MIB
+        assert names.statistics().memory == 5 * MIB
 
 
 def test_what_can_still_be_changed_has_no_name(address: str) -> None:
@@ -160,7 +160,7 @@ def test_what_can_still_be_changed_has_no_name(address: str) -> None:
         (b"[" * 100_000, errno.EBADMSG), (b" " * 140_000, errno.EBADMSG),
         (b"{}", errno.EINVAL), (b'{"do": ["list"]}', errno.EINVAL), (b'{"do": "dance"}', errno.EINVAL),
         (b'{"do": "attach"}', errno.EINVAL), (b'{"do": "attach", "name": 1}', errno.EINVAL),
-        (b'{"do": "attach", "name": "\\ud800"}', errno.EINVAL), (b'{"do": "publish", "name": "x"}', errno.EINVAL),
+        (b'{"do": "attach", "name": "\\ud800"}', errno.EBADMSG), (b'{"do": "publish", "name": "x"}', errno.EINVAL),
         (b'{"do": "attach", "name": "x", "scope": "world"}', errno.EINVAL),
         (b'{"do": "attach", "name": "x", "scope": ["user"]}', errno.EINVAL),
         (b'{"do": "attach", "name": "x", "number": true}', errno.EINVAL),
@@ -224,64 +224,104 @@ def test_many_publish_the_same_name_and_content_at_once(address: str) -> None:
         thread.join()
     assert failures == [errno.EEXIST] * 12
     with broker.connect(address) as names:
-        assert names.statistics()["memory"] == MIB
+        assert names.statistics().memory == MIB
+
+
+def as_user(address: str, uid: int, groups: list[int], *work: Callable[[broker.Names], Any]) -> list[Any]:
+    """What comes of each piece of work when such a user does it: its result, or a number of errno."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups(groups)
+        os.setgid(uid)
+        os.setuid(uid)
+        found: list[Any] = []
+        for each in work:
+            try:
+                with broker.connect(address) as names:
+                    found.append(each(names))
+            except OSError as error:
+                found.append(error.errno)
+        os.write(writer, json.dumps(found).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader, "rb") as answer:
+        return list(json.loads(answer.read()))
+
+
+def say(address: str, packet: bytes) -> dict[str, Any]:
+    """What the broker answers to a packet."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+        link.connect(address)
+        link.send(packet)
+        return dict(json.loads(link.recv(1 << 17)))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be other users")
 def test_the_kernel_says_who_asks(address: str) -> None:
-    def as_nobody(groups: list[int]) -> list[int]:
-        """What attaching a name of root, and one of the group, comes to for such a user: 0 or a number of errno."""
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            found = []
-            os.setgroups(groups)
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            for scope in ({"scope": "user", "number": 0}, {"scope": "group", "number": GROUP}):
-                with broker.connect(address) as names:
-                    answer = attempt(names, {"do": "attach", "name": "model", **scope})
-                    found.append(answer)
-            os.write(writer, json.dumps(found).encode())
-            os._exit(0)
-        os.close(writer)
-        os.waitpid(child, 0)
-        with os.fdopen(reader, "rb") as answer:
-            return list(json.loads(answer.read()))
+    def of_root(_: broker.Names) -> int:
+        return int(say(address, b'{"do": "attach", "name": "model", "scope": "user", "number": 0}')["error"])
 
-    def attempt(names: broker.Names, message: dict[str, Any]) -> int:
-        try:
-            _, fd = names._ask(message)
-        except OSError as error:
-            return error.errno or -1
-        assert fd is not None
-        return 0 if bytes(Tensor.from_fd(fd).view()) == b"ours" else -1
+    def of_group(names: broker.Names) -> str:
+        return bytes(names.attach("model", group=GROUP).view()).decode()
 
     with broker.connect(address) as names:
         names.publish("model", sealed(b"mine"))
         names.publish("model", sealed(b"ours"), group=GROUP)
-    assert as_nobody([]) == [errno.EACCES, errno.EACCES]
-    assert as_nobody([GROUP]) == [errno.EACCES, 0]
+    assert as_user(address, NOBODY, [], of_root, of_group) == [errno.EACCES, errno.EACCES]
+    assert as_user(address, NOBODY, [GROUP], of_root, of_group) == [errno.EACCES, "ours"]
+    listed = as_user(address, NOBODY, [GROUP], lambda names: [each.number for each in names.list()])
+    assert listed == [[GROUP]]
 
 
-def test_only_its_publisher_and_the_administrator_change_a_name_of_a_group() -> None:
-    registry = Registry(limit=MIB)
-    scope = Scope("group", GROUP)
-    publisher, member, root = Peer(1000, frozenset({GROUP})), Peer(1001, frozenset({GROUP})), Peer(0, frozenset())
-    registry.publish(publisher, scope, "model", sealed(b"x"))
-    for attempt in (
-        lambda: registry.remove(member, scope, "model"),
-        lambda: registry.publish(member, scope, "model", sealed(b"y"), replace=True),
-        lambda: registry.look(Peer(1002, frozenset()), scope, "model"),
-        lambda: registry.publish(member, Scope("user", 1000), "model", sealed(b"y")),
-    ):
-        with pytest.raises(Refused) as caught:
-            attempt()
-        assert caught.value.number == errno.EACCES
-    assert [named.name for named in registry.visible(member)] == ["model"]
-    assert list(registry.visible(Peer(1002, frozenset()))) == []
-    registry.remove(root, scope, "model")
-    assert registry.memory() == (0, 0)
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be other users")
+def test_only_its_publisher_and_the_administrator_change_a_name_of_a_group(address: str) -> None:
+    def publish(names: broker.Names, *, replace: bool = False) -> str:
+        return names.publish("model", sealed(b"x"), group=GROUP, replace=replace).name
+
+    def remove(names: broker.Names) -> None:
+        names.remove("model", group=GROUP)
+
+    def names_of_another(_: broker.Names) -> int:
+        return int(say(address, b'{"do": "look", "name": "model", "scope": "user", "number": 1000}')["error"])
+
+    assert as_user(address, 1000, [GROUP], publish) == ["model"]
+    replace = functools.partial(publish, replace=True)
+    refused = [errno.EACCES, errno.EACCES, errno.EACCES]
+    assert as_user(address, 1001, [GROUP], remove, replace, names_of_another) == refused
+    assert as_user(address, 1002, [], publish, lambda names: len(names.list())) == [errno.EACCES, 0]
+    assert as_user(address, 1000, [GROUP], replace) == ["model"]
+    with broker.connect(address) as names:
+        assert names.look("model", group=GROUP).owner == 1000
+        names.remove("model", group=GROUP)
+        assert names.statistics().memory == 0
+
+
+def test_a_list_that_has_no_room_in_a_packet_comes_in_parts(address: str) -> None:
+    wanted = [f"{number:04} {'x' * 190}" for number in range(700)]
+    with broker.connect(address) as names:
+        tensor = sealed(b"one content")
+        for name in wanted:
+            names.publish(name, tensor)
+        assert [each.name for each in names.list()] == wanted
+    assert say(address, b'{"do": "list"}')["more"] > 0
+
+
+def test_a_user_has_so_many_names_and_no_more(address: str) -> None:
+    with broker.connect(address) as names:
+        tensor = sealed(b"one content")
+        for number in range(4096):
+            names.publish(str(number), tensor)
+        assert refusal(names.publish, "one more", tensor) == errno.EDQUOT
+        names.publish("0", tensor, replace=True)
+
+
+@pytest.mark.parametrize("name", ["a\u200bb", "a\u202eb", "a\x7f", "\x85"])
+def test_names_that_cannot_be_told_apart_are_refused(address: str, name: str) -> None:
+    with broker.connect(address) as names:
+        assert refusal(names.publish, name, sealed(b"x")) == errno.EINVAL
+    assert say(address, json.dumps({"do": "attach", "name": name}).encode())["error"] == errno.EINVAL
 
 
 def test_systemd_hands_the_socket_over(folder: Path) -> None:
@@ -323,7 +363,7 @@ def test_the_command_loads_lists_tells_and_removes(address: str, folder: Path) -
 def test_a_model_that_nobody_has_loaded_is_loaded_and_published(address: str, folder: Path) -> None:
     with broker.connect(address) as names:
         assert bytes(names.load("fresh", model_file(folder)).memory("weight")) == b"abcd"
-        assert names.look("fresh")["attached"] == 1
+        assert names.look("fresh").attached == 1
 
 
 def test_the_command_says_what_is_wrong(address: str, folder: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,27 +22,33 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_an_example_in_python_runs(number: int, tmp_path: Path) -> None:
+@pytest.fixture
+def known(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a program that finds a broker, and a model in its folder."""
     (tmp_path / "model.safetensors").write_bytes(len(HEADER).to_bytes(8, "little") + HEADER + bytes(8))
-    known = {**environment(), "TENSORMEM_SOCKET": str(tmp_path / "broker")}
-    daemon = [sys.executable, "-c", "from tensormem.daemon import main; main()"]
-    with subprocess.Popen(daemon, env=known) as broker:
+    place = tmp_path / "broker"
+    variables = {**environment(), "TENSORMEM_SOCKET": str(place)}
+    with subprocess.Popen([build() / "tensormemd"], env=variables) as broker:
         try:
-            while not (tmp_path / "broker").exists() or (tmp_path / "broker").stat().st_mode & 0o777 != 0o666:
+            while not place.exists() or place.stat().st_mode & 0o777 != 0o666:
                 time.sleep(0.01)
-            subprocess.run([sys.executable, "-c", blocks("python")[number]], cwd=tmp_path, env=known, check=True)
+            yield variables
         finally:
             broker.terminate()
 
 
-def test_the_example_in_c_runs(tmp_path: Path) -> None:
-    (text,) = blocks("c")
-    (tmp_path / "example.c").write_text(text)
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_an_example_in_python_runs(number: int, tmp_path: Path, known: dict[str, str]) -> None:
+    subprocess.run([sys.executable, "-c", blocks("python")[number]], cwd=tmp_path, env=known, check=True)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("c"))))
+def test_an_example_in_c_runs(number: int, tmp_path: Path, known: dict[str, str]) -> None:
+    (tmp_path / "example.c").write_text(blocks("c")[number])
     library = build() / "libtensormem.so.1"
     subprocess.run(
         ["cc", "-Wall", "-Wextra", "-Werror", f"-I{build()}", "-o", "example", "example.c", library],
         cwd=tmp_path,
         check=True,
     )
-    subprocess.run([tmp_path / "example"], env=environment(), check=True)
+    subprocess.run([tmp_path / "example"], cwd=tmp_path, env=known, check=True)

@@ -19,9 +19,10 @@ struct tensormem {
 	uint64_t granule; /* bytes of a page of the file: lengths and offsets of mappings are multiples of it */
 	bool slice;
 	bool read_only;
+	bool foreign;     /* a memfd that others have made: there is no trailer, and it is sealed */
 	bool advise_huge;
 	pthread_mutex_t lock;       /* of `meta`, and of this process's changes of the tensor's own */
-	struct tensormem_meta meta; /* of a slice whose file is the whole tensor's */
+	struct tensormem_meta meta; /* of a slice whose file is the whole tensor's, and of what is foreign */
 };
 
 /* Each as the function of the same name, after the checks that both kinds share. `map` and the like are not among them. */
@@ -33,6 +34,7 @@ struct backend {
 	int (*wait)(struct tensormem *tensor, uint64_t *generation, uint64_t deadline);
 	struct tensormem *(*slice)(struct tensormem *tensor, uint64_t offset, uint64_t size, unsigned int flags,
 				   const struct tensormem_meta *meta);
+	int (*export)(struct tensormem *tensor, unsigned int flags);
 };
 
 /* A handle that owns `fd`; it is closed if there is no memory for one. */
@@ -45,6 +47,13 @@ struct tensormem *memfd_slice_of(struct tensormem *whole, uint64_t offset, uint6
 /* ENODEV where there is no such device; then the other kind is made. */
 struct tensormem *device_create(const struct tensormem_request *request);
 struct tensormem *memfd_create_tensor(const struct tensormem_request *request);
+
+/* A tensor of what others have made; `meta` has not been checked. The first answers ENODEV where there is no such device. */
+struct tensormem *device_import(int fd, const struct tensormem_meta *meta);
+struct tensormem *memfd_import(int fd, const struct tensormem_meta *meta);
+
+/* A dma-buf over a tensor's part of its memfd, for devices that write, by /dev/udmabuf. ENOTSUP. */
+int udmabuf_export(const struct tensormem *tensor);
 
 /* The tensor behind `fd`, which is theirs from then on. The first leaves it alone if it is none of the device: ENODEV. */
 struct tensormem *device_from_fd(int fd);

@@ -12,7 +12,6 @@
 #include "backend.h"
 #include "kernel/tensor_mem.h"
 
-#define SEAL_LOOK (UINT64_C(50) * 1000 * 1000) /* nanoseconds */
 #define KERNEL_FLAGS (TENSORMEM_CREATE_HUGE | TENSORMEM_CREATE_HUGE_TRY | TENSORMEM_CREATE_NODE)
 
 static_assert(sizeof(struct tensormem_meta) == sizeof(struct tensor_mem_meta), "one is copied to the other");
@@ -24,7 +23,9 @@ static_assert(TENSORMEM_INFO_HUGE == TENSOR_MEM_INFO_HUGE && TENSORMEM_INFO_SEAL
 		      TENSORMEM_INFO_READ_ONLY == TENSOR_MEM_INFO_READ_ONLY &&
 		      TENSORMEM_INFO_IMPORTED == TENSOR_MEM_INFO_IMPORTED && TENSORMEM_INFO_SLICE == TENSOR_MEM_INFO_SLICE,
 	      "and come from it");
-static_assert(TENSORMEM_SLICE_READ_ONLY == TENSOR_MEM_SLICE_READ_ONLY, "both ways");
+static_assert(TENSORMEM_SLICE_READ_ONLY == TENSOR_MEM_SLICE_READ_ONLY &&
+		      TENSORMEM_EXPORT_WRITE == TENSOR_MEM_EXPORT_WRITE,
+	      "both ways");
 
 static const struct backend device_backend;
 static struct tensormem *handle_of(int fd);
@@ -65,6 +66,21 @@ struct tensormem *device_create(const struct tensormem_request *request)
 	return handle_of(fd);
 }
 
+struct tensormem *device_import(int fd, const struct tensormem_meta *meta)
+{
+	struct tensor_mem_import import = {.fd = fd};
+	int device = open("/dev/tensor", O_RDWR | O_CLOEXEC);
+	int error, made;
+
+	if (device < 0)
+		return refuse_null(ENODEV);
+	memcpy(&import.meta, meta, sizeof(import.meta));
+	made = ioctl(device, TENSOR_MEM_IMPORT, &import);
+	error = errno;
+	close(device);
+	return made < 0 ? refuse_null(error) : handle_of(made);
+}
+
 static int info(struct tensormem *tensor, struct tensormem_info *info)
 {
 	struct tensor_mem_info found;
@@ -103,29 +119,21 @@ static int device_signal(struct tensormem *tensor, uint64_t *generation)
 	return 0;
 }
 
-/* The kernel wakes nobody for a seal: whoever waits looks for one now and then. */
 static int device_wait(struct tensormem *tensor, uint64_t *generation, uint64_t deadline)
 {
-	struct tensormem_info present;
+	struct tensor_mem_wait argument = {.generation = *generation, .deadline = deadline};
 
-	for (;;) {
-		uint64_t now = monotonic_now();
-		uint64_t look = deadline < now || deadline - now < SEAL_LOOK ? deadline : now + SEAL_LOOK;
-		struct tensor_mem_wait argument = {.generation = *generation, .deadline = look};
+	if (ioctl(tensor->fd, TENSOR_MEM_WAIT, &argument) < 0)
+		return -1;
+	*generation = argument.generation;
+	return 0;
+}
 
-		if (info(tensor, &present) < 0)
-			return -1;
-		if (present.flags & TENSORMEM_INFO_SEALED && present.generation < *generation) {
-			*generation = present.generation;
-			return refuse(EPERM);
-		}
-		if (ioctl(tensor->fd, TENSOR_MEM_WAIT, &argument) == 0) {
-			*generation = argument.generation;
-			return 0;
-		}
-		if (errno != ETIMEDOUT || look == deadline)
-			return -1;
-	}
+static int device_export(struct tensormem *tensor, unsigned int flags)
+{
+	struct tensor_mem_export argument = {.flags = flags};
+
+	return ioctl(tensor->fd, TENSOR_MEM_EXPORT, &argument);
 }
 
 static struct tensormem *slice(struct tensormem *tensor, uint64_t offset, uint64_t size, unsigned int flags,
@@ -146,6 +154,7 @@ static const struct backend device_backend = {
 	.signal = device_signal,
 	.wait = device_wait,
 	.slice = slice,
+	.export = device_export,
 };
 
 /* Owns `fd`; ENODEV, and the file descriptor stays open, if the kernel does not know it for one of its own. */

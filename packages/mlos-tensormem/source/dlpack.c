@@ -107,17 +107,9 @@ static void fill(struct dl_tensor *tensor, struct export *export, const struct t
 /* A handle of its own for the export, which outlives the caller's. */
 static struct tensormem *another_handle(struct tensormem *tensor, const struct tensormem_info *info)
 {
-	if (info->flags & TENSORMEM_INFO_SLICE && !(info->flags & TENSORMEM_INFO_DEVICE)) {
-		struct tensormem *whole = tensormem_from_fd(tensor->fd);
-		struct tensormem *slice;
-
-		if (!whole)
-			return NULL;
-		slice = memfd_slice_of(whole, info->offset, info->size, tensor->read_only, &info->meta);
-		tensormem_close(whole);
-		return slice;
-	}
-	return tensormem_from_fd(tensor->fd);
+	if (tensor->slice && !(info->flags & TENSORMEM_INFO_DEVICE))
+		return memfd_slice_of(tensor, 0, info->size, tensor->read_only, &info->meta);
+	return tensor->foreign ? memfd_import(tensor->fd, &info->meta) : tensormem_from_fd(tensor->fd);
 }
 
 void *tensormem_dlpack(struct tensormem *tensor, int versioned)

@@ -76,6 +76,37 @@ struct tensormem *tensormem_from_fd(int fd)
 	return memfd_from_fd(own);
 }
 
+struct tensormem *tensormem_import(int fd, unsigned int flags, const struct tensormem_meta *meta)
+{
+	struct tensormem *tensor;
+
+	if (flags & ~TENSORMEM_IMPORT_MEMFD)
+		return refuse_null(EINVAL);
+	if (!(flags & TENSORMEM_IMPORT_MEMFD)) {
+		tensor = device_import(fd, meta);
+		if (tensor || errno != ENODEV)
+			return tensor;
+	}
+	return memfd_import(fd, meta);
+}
+
+int tensormem_export(struct tensormem *tensor, unsigned int flags)
+{
+	bool write = flags & TENSORMEM_EXPORT_WRITE;
+	struct tensormem_info info;
+
+	if (flags & ~TENSORMEM_EXPORT_WRITE)
+		return refuse(EINVAL);
+	if (tensormem_info(tensor, &info) < 0)
+		return -1;
+	if (write && info.flags & (TENSORMEM_INFO_SEALED | TENSORMEM_INFO_READ_ONLY))
+		return refuse(EPERM);
+	/* What is imported is not ours to seal. */
+	if (!write && !(info.flags & (TENSORMEM_INFO_SEALED | TENSORMEM_INFO_IMPORTED)))
+		return refuse(EBUSY);
+	return tensor->backend->export(tensor, flags);
+}
+
 void tensormem_close(struct tensormem *tensor)
 {
 	if (!tensor)

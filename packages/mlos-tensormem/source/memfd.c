@@ -23,6 +23,7 @@
 #include "trailer.h"
 
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+#define FOREIGN_SEALS (SIZE_SEALS | F_SEAL_WRITE)
 #define HUGE_PAGE (UINT64_C(2) << 20)
 #define MOST_NODES 1024
 
@@ -175,6 +176,10 @@ struct tensormem *memfd_from_fd(int fd)
 
 	if (!tensor)
 		return NULL;
+	if (fcntl(fd, F_GET_SEALS) < 0) { /* a pipe, or a file of somebody's file system, could keep open() waiting */
+		tensormem_close(tensor);
+		return refuse_null(EINVAL);
+	}
 	tensor->read_only = (mode & O_ACCMODE) == O_RDONLY;
 	if (!tensor->read_only) {
 		tensor->read_fd = open_read_only(fd);
@@ -190,12 +195,59 @@ struct tensormem *memfd_from_fd(int fd)
 	return tensor;
 }
 
+/* The end of the file is the tensor's. Its maker cannot change it any more, and who imports it never could. */
+static int adopt_foreign(struct tensormem *tensor, const struct tensormem_meta *meta)
+{
+	struct stat status;
+	int seals = fcntl(tensor->fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & FOREIGN_SEALS) != FOREIGN_SEALS || fstat(tensor->fd, &status) < 0 || status.st_size == 0)
+		return refuse(EINVAL);
+	tensor->granule = (uint64_t)status.st_blksize;
+	tensor->size = (uint64_t)status.st_size;
+	tensor->meta = *meta;
+	return valid_meta(meta, tensor->size) ? 0 : refuse(EINVAL);
+}
+
+struct tensormem *memfd_import(int fd, const struct tensormem_meta *meta)
+{
+	struct tensormem *tensor;
+	int own;
+
+	if (fcntl(fd, F_GET_SEALS) < 0)
+		return refuse_null(errno == EBADF ? EBADF : EINVAL);
+	own = open_read_only(fd); /* one that could write would map nothing before Linux 6.7 */
+	if (own < 0)
+		own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	tensor = own < 0 ? NULL : new_handle(&memfd_backend, own);
+	if (!tensor)
+		return NULL;
+	tensor->foreign = true;
+	tensor->read_only = true;
+	if (adopt_foreign(tensor, meta) < 0) {
+		int error = errno;
+
+		tensormem_close(tensor);
+		return refuse_null(error);
+	}
+	return tensor;
+}
+
+/* Another handle of the whole file. */
+static struct tensormem *again(const struct tensormem *tensor, bool read_only)
+{
+	int fd;
+
+	if (tensor->foreign)
+		return memfd_import(tensor->fd, &(struct tensormem_meta){0});
+	fd = fcntl(read_only ? tensor->read_fd : tensor->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? NULL : memfd_from_fd(fd);
+}
+
 struct tensormem *memfd_slice_of(struct tensormem *whole, uint64_t offset, uint64_t size, bool read_only,
 				 const struct tensormem_meta *meta)
 {
-	int source = read_only ? whole->read_fd : whole->fd;
-	int fd = fcntl(source, F_DUPFD_CLOEXEC, 0);
-	struct tensormem *slice = fd < 0 ? NULL : memfd_from_fd(fd);
+	struct tensormem *slice = again(whole, read_only);
 
 	if (!slice)
 		return NULL;
@@ -230,36 +282,46 @@ static uint32_t flags_of(const struct tensormem *tensor)
 		flags |= TENSORMEM_INFO_READ_ONLY;
 	if (tensor->slice)
 		flags |= TENSORMEM_INFO_SLICE;
+	if (tensor->foreign)
+		flags |= TENSORMEM_INFO_IMPORTED;
 	return flags;
 }
 
-static int info(struct tensormem *tensor, struct tensormem_info *info)
+/* What the trailer says, for the handle of a whole tensor that has one. */
+static int read_trailer(const struct tensormem *tensor, struct tensormem_info *info)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct mapped_trailer mapped;
 	int result = 0;
 
 	if (map_trailer(tensor->read_fd, tensor->granule, false, &mapped) < 0)
 		return -1;
+	info->node = mapped.trailer->node;
+	info->generation = __atomic_load_n(&mapped.trailer->generation, __ATOMIC_ACQUIRE);
+	if (!tensor->slice)
+		result = read_meta(mapped.trailer, &info->meta);
+	unmap_trailer(&mapped);
+	return result;
+}
+
+static int info(struct tensormem *tensor, struct tensormem_info *info)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
 	*info = (struct tensormem_info){
 		.size = tensor->size,
 		.allocated = (tensor->size + page - 1) / page * page,
 		.offset = tensor->offset,
 		.flags = flags_of(tensor),
-		.node = mapped.trailer->node,
-		.generation = __atomic_load_n(&mapped.trailer->generation, __ATOMIC_ACQUIRE),
+		.node = -1,
 	};
-	if (tensor->slice) {
+	if (!tensor->foreign && read_trailer(tensor, info) < 0)
+		return -1;
+	if (tensor->foreign || tensor->slice) {
 		pthread_mutex_lock(&tensor->lock);
 		info->meta = tensor->meta;
 		pthread_mutex_unlock(&tensor->lock);
-	} else {
-		result = read_meta(mapped.trailer, &info->meta);
-		if (result == 0 && !valid_meta(&info->meta, tensor->size))
-			result = refuse(EINVAL);
 	}
-	unmap_trailer(&mapped);
-	return result;
+	return valid_meta(&info->meta, tensor->size) ? 0 : refuse(EINVAL);
 }
 
 static int set_meta(struct tensormem *tensor, const struct tensormem_meta *meta)
@@ -293,11 +355,24 @@ static int seal(struct tensormem *tensor)
 	return 0;
 }
 
+static int memfd_wait(struct tensormem *tensor, uint64_t *generation, uint64_t deadline)
+{
+	if (!tensor->foreign)
+		return listen_for(tensor, generation, deadline);
+	return *generation ? refuse(EPERM) : 0; /* sealed before anybody could signal */
+}
+
+static int memfd_export(struct tensormem *tensor, unsigned int flags)
+{
+	return flags & TENSORMEM_EXPORT_WRITE ? udmabuf_export(tensor) : refuse(ENOTSUP);
+}
+
 static const struct backend memfd_backend = {
 	.info = info,
 	.set_meta = set_meta,
 	.seal = seal,
 	.signal = ring,
-	.wait = listen_for,
+	.wait = memfd_wait,
 	.slice = slice,
+	.export = memfd_export,
 };

@@ -114,6 +114,26 @@ struct tensormem *tensormem_slice(struct tensormem *tensor, uint64_t offset, uin
 int tensormem_send(int socket, struct tensormem *tensor);
 struct tensormem *tensormem_receive(int socket);
 
+/* Flags of tensormem_import(). */
+#define TENSORMEM_IMPORT_MEMFD (1U << 0) /* without /dev/tensor even where it is there */
+
+/*
+ * A tensor of memory that somebody else has made: a memfd that is sealed against writing, growing and shrinking, or, where
+ * there is /dev/tensor, a dma-buf. `fd` stays the caller's. It is for reading only. EINVAL if it is neither, or can still be
+ * changed.
+ */
+struct tensormem *tensormem_import(int fd, unsigned int flags, const struct tensormem_meta *meta);
+
+/* Flags of tensormem_export(). */
+#define TENSORMEM_EXPORT_WRITE (1U << 0) /* the device may write */
+
+/*
+ * A new file descriptor of a dma-buf over its memory, for a device's driver. What devices only read is to be sealed before
+ * (EBUSY), what they write is not (EPERM), nor can it be while the dma-buf is there. A memfd is exported by /dev/udmabuf,
+ * which takes only what can be written and is not too large for it: ENOTSUP for all else.
+ */
+int tensormem_export(struct tensormem *tensor, unsigned int flags);
+
 /*
  * Every tensor counts its generations from 0. Signal the next one (`generation` 0) or a later one; wait until CLOCK_MONOTONIC
  * reaches `deadline` nanoseconds (0: do not, UINT64_MAX: for ever) for one. Both answer the present one in `generation`.
@@ -139,6 +159,119 @@ void tensormem_pool_close(struct tensormem_pool *pool);
  * EPERM. Its deleter unmaps it. ENOTSUP for a tensor whose type is not said or whose strides are no whole elements.
  */
 void *tensormem_dlpack(struct tensormem *tensor, int versioned);
+
+/*
+ * Model files of the format safetensors, loaded straight into one sealed tensor. The memory is such a file again, but for
+ * padding: its data begin at a page. A file may come from anybody: its header must describe every byte of the data once, in
+ * parts whose size follows from their shape, and nothing is allocated for a file before that is known.
+ */
+#define TENSORMEM_WHY 256 /* bytes of a text that says what is wrong with a file */
+
+/* One of the tensors in such a file. */
+struct tensormem_part {
+	const char *name;
+	uint32_t dtype;
+	uint32_t dimensions; /* may be more than TENSORMEM_DIMENSIONS */
+	const uint64_t *shape;
+	uint64_t offset; /* from the first byte of the tensor that holds the file */
+	uint64_t size;
+};
+
+struct tensormem_model;
+
+/*
+ * The file as a sealed tensor. Of `how` only `flags`, `node` and the name count; without a name it has the file's.
+ * EBADMSG for a malformed file; `why`, TENSORMEM_WHY bytes or NULL, then says what is wrong, and is empty otherwise.
+ */
+struct tensormem *tensormem_load(const char *path, const struct tensormem_request *how, char *why);
+
+/* What is in a sealed tensor that holds such a file, whoever loaded it. EBADMSG as above; EPERM if it is not sealed. */
+struct tensormem_model *tensormem_model_open(struct tensormem *tensor, char *why);
+void tensormem_model_close(struct tensormem_model *model);
+
+/* Its parts in the order of their bytes, and how many there are; one by its name, or NULL with ENOENT. */
+const struct tensormem_part *tensormem_model_parts(const struct tensormem_model *model, size_t *count);
+const struct tensormem_part *tensormem_model_find(const struct tensormem_model *model, const char *name);
+
+/* Its metadata: keys and values in turn, and how many pairs there are. */
+const char *const *tensormem_model_metadata(const struct tensormem_model *model, size_t *count);
+
+/*
+ * Sealed tensors by name, through tensormemd(8). A name is one of a user, who alone sees it, or of a group. A connection may
+ * be used by any thread. What the broker refuses fails with the errno it says: EACCES, EDQUOT, EEXIST, EINVAL, ENOENT;
+ * EPROTO for an answer that is none.
+ */
+#define TENSORMEM_BROKER "/run/tensormem/broker" /* where it listens, unless the environment has TENSORMEM_SOCKET */
+#define TENSORMEM_NAMED_LENGTH 201               /* of a name, with the terminating zero */
+#define TENSORMEM_DIGEST_LENGTH 72               /* `sha256:` and 64 digits, likewise */
+
+#define TENSORMEM_SCOPE_USER 1
+#define TENSORMEM_SCOPE_GROUP 2
+
+/* Whose name it is. Where NULL may stand for it, that is the caller's own user. */
+struct tensormem_scope {
+	uint32_t kind; /* TENSORMEM_SCOPE_* */
+	uint32_t number;
+};
+
+/* What the broker knows of a name. */
+struct tensormem_named {
+	char name[TENSORMEM_NAMED_LENGTH];
+	char digest[TENSORMEM_DIGEST_LENGTH];
+	struct tensormem_scope scope;
+	uint32_t owner; /* user who published it */
+	uint32_t flags; /* TENSORMEM_INFO_HUGE, TENSORMEM_INFO_DEVICE */
+	uint64_t size;
+	uint64_t attached;  /* how often */
+	uint64_t published; /* seconds since 1970 */
+	uint32_t dtype;     /* 0: not said, or a type without a name */
+	uint32_t dimensions;
+	uint64_t shape[TENSORMEM_DIMENSIONS];
+};
+
+/* What it has done since it started, and what it holds. */
+struct tensormem_statistics {
+	uint64_t published;
+	uint64_t attached;
+	uint64_t shared; /* publications whose content was there already */
+	uint64_t refused;
+	uint64_t started; /* seconds since 1970 */
+	uint64_t memory;  /* bytes */
+	uint64_t memory_without_sharing;
+};
+
+struct tensormem_names;
+
+/* A connection to the broker at `path`, or NULL: where it usually is. */
+struct tensormem_names *tensormem_connect(const char *path);
+void tensormem_disconnect(struct tensormem_names *names);
+
+/* What the broker said of the last refusal on this connection. */
+const char *tensormem_refusal(struct tensormem_names *names);
+
+/* Flags of tensormem_publish(). */
+#define TENSORMEM_PUBLISH_REPLACE (1U << 0) /* where there is such a name already */
+
+/*
+ * Give a sealed tensor a name. If the broker has the same content already, the name is of that: attach it, and let go of
+ * `tensor`. What it is now goes to `told` unless that is NULL.
+ */
+int tensormem_publish(struct tensormem_names *names, const struct tensormem_scope *scope, const char *name,
+		      struct tensormem *tensor, unsigned int flags, struct tensormem_named *told);
+
+/* The tensor of a name; what is known of it; take it away: who has attached the tensor keeps it. */
+struct tensormem *tensormem_attach(struct tensormem_names *names, const struct tensormem_scope *scope, const char *name);
+int tensormem_look(struct tensormem_names *names, const struct tensormem_scope *scope, const char *name,
+		   struct tensormem_named *told);
+int tensormem_remove(struct tensormem_names *names, const struct tensormem_scope *scope, const char *name);
+
+/* The tensor of a name; where there is none, tensormem_load() and publish the file first. */
+struct tensormem *tensormem_attach_or_load(struct tensormem_names *names, const struct tensormem_scope *scope,
+					   const char *name, const char *path, const struct tensormem_request *how, char *why);
+
+/* Every name that this user may see: an array to be given to free(). */
+int tensormem_list(struct tensormem_names *names, struct tensormem_named **found, size_t *count);
+int tensormem_statistics(struct tensormem_names *names, struct tensormem_statistics *statistics);
 
 #ifdef __cplusplus
 }

@@ -11,23 +11,67 @@ with broker.connect() as names:
 
 from __future__ import annotations
 
-import contextlib
-import errno
+import ctypes
 import grp
 import os
-import socket
+from dataclasses import dataclass, fields
 from typing import Any
 
-from tensormem import protocol
-from tensormem.safetensors import Model, load
+from tensormem import dtypes, library
+from tensormem.library import call
+from tensormem.safetensors import Model, explained, how_of
 from tensormem.tensor import Tensor
+
+_KINDS = {library.SCOPE_USER: "user", library.SCOPE_GROUP: "group"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the broker knows of a name."""
+
+    name: str
+    scope: str
+    """`user` or `group`"""
+    number: int
+    """The user's or group's."""
+    owner: int
+    """User id of who published it."""
+    size: int
+    """Bytes."""
+    digest: str
+    """`sha256:...`"""
+    attached: int
+    """How often."""
+    published: int
+    """Seconds since 1970."""
+    dtype: str | None
+    shape: tuple[int, ...]
+    huge: bool
+    device: bool
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the broker has done since it started, and what it holds."""
+
+    published: int
+    attached: int
+    shared: int
+    """Publications whose content was there already."""
+    refused: int
+    started: int
+    """Seconds since 1970."""
+    memory: int
+    """Bytes."""
+    memory_without_sharing: int
 
 
 class Names:
     """A connection to the broker; what it refuses raises OSError. Close it, or use it in a `with` statement."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, handle: int) -> None:
+        """Take over a handle of the library; use `connect`."""
+        self._handle: int | None = handle
 
     def __enter__(self) -> Names:
         return self
@@ -37,85 +81,91 @@ class Names:
 
     def close(self) -> None:
         """Hang up; attached tensors stay."""
-        self._connection.close()
+        if self._handle is not None:
+            call("disconnect", self._handle)
+        self._handle = None
 
-    def publish(
-        self, name: str, tensor: Tensor, *, group: str | int | None = None, replace: bool = False
-    ) -> dict[str, Any]:
+    def publish(self, name: str, tensor: Tensor, *, group: str | int | None = None, replace: bool = False) -> Named:
         """Give a sealed tensor a name of this user, or of a group; return what the broker knows of it.
 
         If the broker has the same content already, the name is of that: attach it, and let go of `tensor`.
         Raises OSError: EINVAL if it is not sealed, EEXIST, EDQUOT, EACCES.
         """
-        message = {"do": "publish", "name": name, "replace": replace, **_scope(group)}
-        return self._ask(message, tensor.fileno())[0]
+        told, flags = library.Named(), library.PUBLISH_REPLACE if replace else 0
+        self._ask("publish", _scope(group), name.encode(), tensor.handle, flags, ctypes.byref(told))
+        return _named(told)
 
     def attach(self, name: str, *, group: str | int | None = None) -> Tensor:
         """The tensor of a name. Raises OSError: ENOENT, EACCES."""
-        _, fd = self._ask({"do": "attach", "name": name, **_scope(group)})
-        if fd is None:
-            raise OSError(errno.EPROTO, "the broker has sent no tensor")
-        try:
-            return Tensor.from_fd(fd)
-        finally:
-            os.close(fd)
+        return Tensor(self._ask("attach", _scope(group), name.encode()))
 
-    def look(self, name: str, *, group: str | int | None = None) -> dict[str, Any]:
+    def look(self, name: str, *, group: str | int | None = None) -> Named:
         """What the broker knows of a name. Raises OSError: ENOENT, EACCES."""
-        return self._ask({"do": "look", "name": name, **_scope(group)})[0]
+        told = library.Named()
+        self._ask("look", _scope(group), name.encode(), ctypes.byref(told))
+        return _named(told)
 
     def load(self, name: str, path: str | os.PathLike[str], *, group: str | int | None = None, **options: Any) -> Model:
         """The model of a name, from memory; where there is none, loaded from a file and published.
 
         `options` are those of `Tensor.create`. Raises MalformedFile, OSError.
         """
-        try:
-            return Model(self.attach(name, group=group))
-        except FileNotFoundError:
-            loaded = load(path, **options)
-        with contextlib.suppress(FileExistsError):  # somebody was faster
-            self.publish(name, loaded.tensor, group=group)
-        return Model(self.attach(name, group=group))
+        arguments = _scope(group), name.encode(), os.fsencode(path), ctypes.byref(how_of(**options))
+        return Model(Tensor(self._ask("attach_or_load", *arguments, explain=True)))
 
     def remove(self, name: str, *, group: str | int | None = None) -> None:
         """Take a name away; who has attached the tensor keeps it. Raises OSError: ENOENT, EACCES."""
-        self._ask({"do": "remove", "name": name, **_scope(group)})
+        self._ask("remove", _scope(group), name.encode())
 
-    def list(self) -> list[dict[str, Any]]:
+    def list(self) -> list[Named]:
         """Every name that this user may see."""
-        answer, _ = self._ask({"do": "list"})
-        return list(answer["tensors"])
+        found, count = ctypes.POINTER(library.Named)(), ctypes.c_size_t()
+        self._ask("list", ctypes.byref(found), ctypes.byref(count))
+        try:
+            return [_named(found[at]) for at in range(count.value)]
+        finally:
+            library.free(found)
 
-    def statistics(self) -> dict[str, Any]:
+    def statistics(self) -> Statistics:
         """What the broker has done, and how many bytes it holds and saves."""
-        answer, _ = self._ask({"do": "statistics"})
-        return answer
+        found = library.Statistics()
+        self._ask("statistics", ctypes.byref(found))
+        return Statistics(**{field.name: getattr(found, field.name) for field in fields(Statistics)})
 
-    def _ask(self, message: dict[str, Any], fd: int | None = None) -> tuple[dict[str, Any], int | None]:
-        protocol.send(self._connection, message, fd)
-        received = protocol.receive(self._connection)
-        if received is None:
-            raise OSError(errno.ECONNRESET, "the broker has hung up")
-        answer, answer_fd = received
-        if "error" in answer:
-            raise OSError(answer["error"], answer["text"])
-        answer.pop("ok", None)
-        return answer, answer_fd
+    def _ask(self, name: str, *arguments: Any, explain: bool = False) -> Any:
+        if self._handle is None:
+            raise ValueError("the connection has been closed")
+        try:
+            return (explained if explain else call)(name, self._handle, *arguments)
+        except OSError as error:
+            said = call("refusal", self._handle).decode("utf-8", "replace")
+            raise OSError(error.errno, said or error.strerror) from None
 
 
 def connect(path: str | None = None) -> Names:
     """A connection to the broker at `path`, or where it usually is. Raises OSError."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        connection.connect(path or protocol.address())
-    except OSError:
-        connection.close()
-        raise
-    return Names(connection)
+    return Names(call("connect", path.encode() if path else None))
 
 
-def _scope(group: str | int | None) -> dict[str, Any]:
+def _scope(group: str | int | None) -> Any:
     if group is None:
-        return {}
+        return None
     number = group if isinstance(group, int) else grp.getgrnam(group).gr_gid
-    return {"scope": "group", "number": number}
+    return ctypes.byref(library.Scope(library.SCOPE_GROUP, number))
+
+
+def _named(told: library.Named) -> Named:
+    return Named(
+        name=told.name.decode(),
+        scope=_KINDS[told.scope.kind],
+        number=told.scope.number,
+        owner=told.owner,
+        size=told.size,
+        digest=told.digest.decode(),
+        attached=told.attached,
+        published=told.published,
+        dtype=dtypes.NAMES.get(told.dtype),
+        shape=tuple(told.shape[: told.dimensions]),
+        huge=bool(told.flags & library.INFO_HUGE),
+        device=bool(told.flags & library.INFO_DEVICE),
+    )

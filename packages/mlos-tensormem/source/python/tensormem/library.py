@@ -14,7 +14,13 @@ CREATE_HUGE, CREATE_HUGE_TRY, CREATE_NODE, CREATE_POPULATE, CREATE_MEMFD = (1 <<
 INFO_HUGE, INFO_SEALED, INFO_READ_ONLY, INFO_IMPORTED, INFO_SLICE, INFO_DEVICE = (1 << bit for bit in range(6))
 MAP_WRITE, MAP_POPULATE = 1, 2
 SLICE_READ_ONLY = 1
+IMPORT_MEMFD = 1
+EXPORT_WRITE = 1
+PUBLISH_REPLACE = 1
+SCOPE_USER, SCOPE_GROUP = 1, 2
 FOR_EVER = 2**64 - 1
+WHY = 256
+"""Bytes of a text that says what is wrong with a file."""
 
 
 class Meta(ctypes.Structure):
@@ -51,7 +57,61 @@ class Info(ctypes.Structure):
     ]
 
 
+class Part(ctypes.Structure):
+    """struct tensormem_part"""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("dtype", ctypes.c_uint32),
+        ("dimensions", ctypes.c_uint32),
+        ("shape", ctypes.POINTER(ctypes.c_uint64)),
+        ("offset", ctypes.c_uint64),
+        ("size", ctypes.c_uint64),
+    ]
+
+
+class Scope(ctypes.Structure):
+    """struct tensormem_scope"""
+
+    _fields_ = [("kind", ctypes.c_uint32), ("number", ctypes.c_uint32)]
+
+
+class Named(ctypes.Structure):
+    """struct tensormem_named"""
+
+    _fields_ = [
+        ("name", ctypes.c_char * 201),
+        ("digest", ctypes.c_char * 72),
+        ("scope", Scope),
+        ("owner", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("size", ctypes.c_uint64),
+        ("attached", ctypes.c_uint64),
+        ("published", ctypes.c_uint64),
+        ("dtype", ctypes.c_uint32),
+        ("dimensions", ctypes.c_uint32),
+        ("shape", ctypes.c_uint64 * DIMENSIONS),
+    ]
+
+
+class Statistics(ctypes.Structure):
+    """struct tensormem_statistics"""
+
+    _fields_ = [
+        ("published", ctypes.c_uint64),
+        ("attached", ctypes.c_uint64),
+        ("shared", ctypes.c_uint64),
+        ("refused", ctypes.c_uint64),
+        ("started", ctypes.c_uint64),
+        ("memory", ctypes.c_uint64),
+        ("memory_without_sharing", ctypes.c_uint64),
+    ]
+
+
 Handle = ctypes.c_void_p
+_Text = ctypes.c_char_p
+_Scope = ctypes.POINTER(Scope)
+_Count = ctypes.POINTER(ctypes.c_size_t)
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "create": (Handle, (ctypes.POINTER(Request),)),
     "from_fd": (Handle, (ctypes.c_int,)),
@@ -73,6 +133,23 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "pool_ready": (ctypes.c_uint, (Handle,)),
     "pool_close": (None, (Handle,)),
     "dlpack": (ctypes.c_void_p, (Handle, ctypes.c_int)),
+    "import": (Handle, (ctypes.c_int, ctypes.c_uint, ctypes.POINTER(Meta))),
+    "export": (ctypes.c_int, (Handle, ctypes.c_uint)),
+    "load": (Handle, (_Text, ctypes.POINTER(Request), _Text)),
+    "model_open": (Handle, (Handle, _Text)),
+    "model_close": (None, (Handle,)),
+    "model_parts": (ctypes.POINTER(Part), (Handle, _Count)),
+    "model_metadata": (ctypes.POINTER(_Text), (Handle, _Count)),
+    "connect": (Handle, (_Text,)),
+    "disconnect": (None, (Handle,)),
+    "refusal": (_Text, (Handle,)),
+    "publish": (ctypes.c_int, (Handle, _Scope, _Text, Handle, ctypes.c_uint, ctypes.POINTER(Named))),
+    "attach": (Handle, (Handle, _Scope, _Text)),
+    "look": (ctypes.c_int, (Handle, _Scope, _Text, ctypes.POINTER(Named))),
+    "remove": (ctypes.c_int, (Handle, _Scope, _Text)),
+    "attach_or_load": (Handle, (Handle, _Scope, _Text, _Text, ctypes.POINTER(Request), _Text)),
+    "list": (ctypes.c_int, (Handle, ctypes.POINTER(ctypes.POINTER(Named)), _Count)),
+    "statistics": (ctypes.c_int, (Handle, ctypes.POINTER(Statistics))),
 }
 _MAY_FAIL = {ctypes.c_int, ctypes.c_void_p}
 
@@ -95,6 +172,10 @@ def _load() -> ctypes.CDLL:
 
 
 _library = _load()
+
+free = ctypes.CDLL(None).free
+"""What the library gives away is given back by this."""
+free.argtypes, free.restype = (ctypes.c_void_p,), None
 
 
 def call(name: str, *arguments: Any) -> Any:

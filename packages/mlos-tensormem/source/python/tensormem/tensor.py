@@ -38,6 +38,8 @@ class Info:
     read_only: bool
     huge: bool
     slice: bool
+    imported: bool
+    """Made of memory that others have made."""
     device: bool
     """Of /dev/tensor, and no memfd."""
 
@@ -125,17 +127,42 @@ class Tensor:
         return cls(call("from_fd", fd))
 
     @classmethod
+    def import_fd(
+        cls,
+        fd: int,
+        *,
+        name: str = "",
+        dtype: str | None = None,
+        shape: Sequence[int] = (),
+        device: bool = True,
+    ) -> Tensor:
+        """A tensor of what others have made: a memfd sealed against every change, or, of /dev/tensor, a dma-buf.
+
+        The file descriptor stays the caller's. Raises OSError: EINVAL.
+        """
+        flags = 0 if device else library.IMPORT_MEMFD
+        return cls(call("import", fd, flags, ctypes.byref(describe(name, dtype, shape))))
+
+    def export(self, *, write: bool = False) -> int:
+        """A new file descriptor of a dma-buf over its memory, for a device's driver; it is the caller's to close.
+
+        What devices only read is sealed, what they `write` is not. Raises OSError: EBUSY, EPERM, and ENOTSUP for a
+        memfd that /dev/udmabuf does not take.
+        """
+        return int(call("export", self.handle, library.EXPORT_WRITE if write else 0))
+
+    @classmethod
     def receive(cls, connection: socket.socket) -> Tensor:
         """Take the tensor that the other end of a Unix socket sends. Raises OSError: EBADMSG, ECONNRESET."""
         return cls(call("receive", connection.fileno()))
 
     def send(self, connection: socket.socket) -> None:
         """Hand it to the process at the other end of a Unix socket."""
-        call("send", connection.fileno(), self._open())
+        call("send", connection.fileno(), self.handle)
 
     def fileno(self) -> int:
         """The file descriptor; of a slice on memfd the whole tensor's."""
-        return int(call("fd", self._open()))
+        return int(call("fd", self.handle))
 
     def close(self) -> None:
         """Give up the handle; arrays made of it stay valid."""
@@ -151,7 +178,7 @@ class Tensor:
     def info(self) -> Info:
         """What it says of itself now."""
         found = library.Info()
-        call("info", self._open(), ctypes.byref(found))
+        call("info", self.handle, ctypes.byref(found))
         meta, flags = found.meta, found.flags
         strides = tuple(meta.stride[: meta.dimensions])
         return Info(
@@ -169,6 +196,7 @@ class Tensor:
             read_only=bool(flags & library.INFO_READ_ONLY),
             huge=bool(flags & library.INFO_HUGE),
             slice=bool(flags & library.INFO_SLICE),
+            imported=bool(flags & library.INFO_IMPORTED),
             device=bool(flags & library.INFO_DEVICE),
         )
 
@@ -181,12 +209,12 @@ class Tensor:
         model: int = 0,
     ) -> None:
         """Say anew what lies in it. Raises OSError: EPERM once it is sealed, EINVAL if that does not fit."""
-        call("set_meta", self._open(), ctypes.byref(describe(name, dtype, shape, strides, model)))
+        call("set_meta", self.handle, ctypes.byref(describe(name, dtype, shape, strides, model)))
 
     def seal(self) -> None:
         """Make it immutable for ever. Raises OSError: EBUSY while an array or view of it can be written."""
         try:
-            call("seal", self._open())
+            call("seal", self.handle)
         except OSError as error:
             if error.errno == errno.EBUSY:
                 raise OSError(errno.EBUSY, "somebody can still write it: drop every writable array and view") from None
@@ -206,12 +234,12 @@ class Tensor:
         if not 0 <= offset < 2**64 or not 0 <= size < 2**64:
             raise OSError(errno.EINVAL, f"{size} bytes at {offset} are no slice")
         meta, flags = describe(name, dtype, shape), library.SLICE_READ_ONLY if read_only else 0
-        return Tensor(call("slice", self._open(), offset, size, flags, ctypes.byref(meta)))
+        return Tensor(call("slice", self.handle, offset, size, flags, ctypes.byref(meta)))
 
     def signal(self, generation: int = 0) -> int:
         """Signal a generation, 0 for the next; return it. Raises OSError: EPERM once it is sealed, EINVAL."""
         number = ctypes.c_uint64(generation)
-        call("signal", self._open(), ctypes.byref(number))
+        call("signal", self.handle, ctypes.byref(number))
         return number.value
 
     def wait(self, generation: int, timeout: float | None = None) -> int:
@@ -221,7 +249,7 @@ class Tensor:
         """
         deadline = library.FOR_EVER if timeout is None else time.monotonic_ns() + max(0, round(timeout * 1e9))
         number = ctypes.c_uint64(generation)
-        call("wait", self._open(), ctypes.byref(number), 0 if timeout == 0 else deadline)
+        call("wait", self.handle, ctypes.byref(number), 0 if timeout == 0 else deadline)
         return number.value
 
     def view(self, *, write: bool = False, populate: bool = False) -> memoryview:
@@ -282,15 +310,17 @@ class Tensor:
         copy: bool | None = None,
     ) -> object:
         """For `from_dlpack` of NumPy, PyTorch and others. Raises BufferError for what DLPack cannot say."""
-        return dlpack.capsule(self._open(), stream, max_version, dl_device, copy)
+        return dlpack.capsule(self.handle, stream, max_version, dl_device, copy)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return dlpack.CPU
+
+    @property
+    def handle(self) -> int:
+        """The library's handle, for the rest of this package. Raises ValueError if the tensor has been closed."""
+        return self._held().number
 
     def _held(self) -> _Handle:
         if self._handle is None:
             raise ValueError("the tensor has been closed")
         return self._handle
-
-    def _open(self) -> int:
-        return self._held().number

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What libtensormem does and refuses: `checks KIND CASE...`, KIND being memfd or device. Without a case it lists them. A line
- * of standard error for every expectation that failed, and exit status 1; 77 where there is no such device.
+ * What libtensormem does and refuses, on memfds and on /dev/tensor alike: `conformance KIND [CASE...]`, KIND being memfd or
+ * device, and all cases if none is named. It speaks TAP: a line for each case, and before it one of standard error for every
+ * expectation that failed. Exit status 1 if there was any, 64 for wrong usage, 77 where there is no such device.
+ *
+ * `make conformance` links it for machines that have nothing but a kernel.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -183,7 +186,7 @@ static void refuses_descriptions_that_do_not_fit(void)
 	meta.stride[0] = 1028;
 	REFUSED(tensormem_set_meta(tensor, &meta), EINVAL);
 	meta = good;
-	meta.dtype = 0;
+	meta.dtype = 0; /* a shape of nothing */
 	REFUSED(tensormem_set_meta(tensor, &meta), EINVAL);
 	meta.dtype = TENSORMEM_DTYPE(2, 0, 1);
 	REFUSED(tensormem_set_meta(tensor, &meta), EINVAL);
@@ -468,6 +471,132 @@ static void believes_no_trailer(void)
 	tensormem_close(tensor);
 }
 
+static const char others[] = "made by somebody else";
+
+/* A memfd of one page and a bit with a text at its start, sealed as `seals` say. */
+static int foreign_memfd(int seals)
+{
+	int fd = memfd_create("foreign", MFD_ALLOW_SEALING);
+
+	EXPECT(ftruncate(fd, 5000) == 0);
+	EXPECT(pwrite(fd, others, sizeof(others), 0) == sizeof(others));
+	EXPECT(fcntl(fd, F_ADD_SEALS, seals) == 0);
+	return fd;
+}
+
+static uint32_t import_kind(void)
+{
+	return kind ? TENSORMEM_IMPORT_MEMFD : 0;
+}
+
+/* It is what foreign_memfd() made, whichever way it came here. */
+static void is_foreign(struct tensormem *tensor)
+{
+	const uint32_t flags = TENSORMEM_INFO_SEALED | TENSORMEM_INFO_READ_ONLY | TENSORMEM_INFO_IMPORTED;
+	struct tensormem_info info;
+	char *bytes;
+
+	EXPECT(tensor != NULL);
+	if (!tensor)
+		return;
+	info = info_of(tensor);
+	EXPECT(info.size == 5000 && (info.flags & flags) == flags && info.node == -1 && info.generation == 0);
+	EXPECT(info.meta.dtype == TENSORMEM_DTYPE(1, 8, 1) && info.meta.shape[0] == 5000);
+	bytes = tensormem_map(tensor, 0);
+	EXPECT(bytes && strcmp(bytes, others) == 0);
+	EXPECT(tensormem_unmap(tensor, bytes) == 0);
+}
+
+static void takes_memory_that_others_have_made(void)
+{
+	const struct tensormem_meta meta = {.dtype = TENSORMEM_DTYPE(1, 8, 1), .dimensions = 1, .shape = {5000}};
+	int fd = foreign_memfd(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), sockets[2];
+	struct tensormem *tensor = tensormem_import(fd, import_kind(), &meta), *slice, *received;
+	uint64_t generation = 0;
+	char *bytes;
+
+	close(fd);
+	is_foreign(tensor);
+	REFUSED(tensormem_map(tensor, TENSORMEM_MAP_WRITE), EPERM);
+	REFUSED(tensormem_set_meta(tensor, &meta), EPERM);
+	REFUSED(tensormem_signal(tensor, &generation), EPERM);
+	EXPECT(tensormem_wait(tensor, &generation, 0) == 0 && generation == 0);
+	generation = 1;
+	REFUSED(tensormem_wait(tensor, &generation, UINT64_MAX), EPERM);
+	EXPECT(tensormem_seal(tensor) == 0); /* it is so already */
+	slice = tensormem_slice(tensor, 4096, 904, 0, &(struct tensormem_meta){.name = "end"});
+	EXPECT(slice != NULL);
+	EXPECT(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
+	EXPECT(tensormem_send(sockets[0], tensor) == 0);
+	EXPECT(tensormem_send(sockets[0], slice) == 0);
+	received = tensormem_receive(sockets[1]);
+	is_foreign(received);
+	tensormem_close(received);
+	received = tensormem_receive(sockets[1]);
+	EXPECT(received && info_of(received).offset == 4096 && info_of(received).size == 904);
+	EXPECT(received && strcmp(info_of(received).meta.name, "end") == 0);
+	bytes = tensormem_map(received, 0);
+	EXPECT(bytes && bytes[0] == 0 && bytes[903] == 0);
+	EXPECT(tensormem_unmap(received, bytes) == 0);
+	close(sockets[0]);
+	close(sockets[1]);
+	tensormem_close(received);
+	tensormem_close(slice);
+	tensormem_close(tensor);
+}
+
+static void takes_no_memory_that_can_be_changed(void)
+{
+	const struct tensormem_meta nothing = {0}, large = {.dtype = FLOAT32, .dimensions = 1, .shape = {1251}};
+	const int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	const int seals[] = {0, F_SEAL_WRITE, F_SEAL_SHRINK | F_SEAL_GROW, F_SEAL_SHRINK | F_SEAL_WRITE};
+	int fd, pipes[2];
+
+	for (size_t i = 0; i < sizeof(seals) / sizeof(seals[0]); i++) {
+		fd = foreign_memfd(seals[i]);
+		REFUSED(tensormem_import(fd, import_kind(), &nothing), EINVAL);
+		close(fd);
+	}
+	fd = foreign_memfd(all);
+	REFUSED(tensormem_import(fd, import_kind(), &large), EINVAL);
+	REFUSED(tensormem_import(fd, 1U << 9, &nothing), EINVAL);
+	close(fd);
+	REFUSED(tensormem_import(-1, import_kind(), &nothing), EBADF);
+	EXPECT(pipe(pipes) == 0);
+	REFUSED(tensormem_import(pipes[0], import_kind(), &nothing), EINVAL);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void gives_devices_what_they_may_have(void)
+{
+	struct tensormem *open = created(8192), *closed = sealed(8192), *slice;
+	int fd;
+
+	REFUSED(tensormem_export(open, 1U << 7), EINVAL);
+	REFUSED(tensormem_export(open, 0), EBUSY);
+	REFUSED(tensormem_export(closed, TENSORMEM_EXPORT_WRITE), EPERM);
+	slice = tensormem_slice(open, 0, 4096, TENSORMEM_SLICE_READ_ONLY, &(struct tensormem_meta){0});
+	REFUSED(tensormem_export(slice, TENSORMEM_EXPORT_WRITE), EPERM);
+	fd = tensormem_export(open, TENSORMEM_EXPORT_WRITE);
+	if (fd >= 0) {
+		EXPECT(lseek(fd, 0, SEEK_END) == 8192); /* a dma-buf tells its size so */
+		EXPECT(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+		REFUSED(tensormem_seal(open), EBUSY); /* while a device may write */
+		close(fd);
+	} else {
+		EXPECT(kind && errno == ENOTSUP); /* a memfd, and no /dev/udmabuf */
+	}
+	fd = tensormem_export(closed, 0);
+	if (fd >= 0)
+		EXPECT(!kind && lseek(fd, 0, SEEK_END) == 8192 && close(fd) == 0);
+	else
+		EXPECT(kind && errno == ENOTSUP); /* udmabuf takes only what can be written */
+	tensormem_close(slice);
+	tensormem_close(open);
+	tensormem_close(closed);
+}
+
 static void generations_only_grow(void)
 {
 	struct tensormem *tensor = created(4096);
@@ -601,6 +730,9 @@ static void closes_what_it_opened(void)
 	refuses_files_that_are_no_tensors();
 	refuses_a_file_that_somebody_could_cut();
 	a_slice_is_a_part_that_shares_memory();
+	takes_memory_that_others_have_made();
+	takes_no_memory_that_can_be_changed();
+	gives_devices_what_they_may_have();
 	a_pool_hands_out_what_it_has_and_makes_more();
 	travels_to_another_process();
 	EXPECT(open_descriptors() == before);
@@ -682,7 +814,7 @@ static void huge_pages_or_not_at_all(void)
 	tensormem_close(tensor);
 }
 
-static const struct {
+static const struct a_case {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
@@ -702,6 +834,9 @@ static const struct {
 	CASE(refuses_files_that_are_no_tensors),
 	CASE(refuses_a_file_that_somebody_could_cut),
 	CASE(believes_no_trailer),
+	CASE(takes_memory_that_others_have_made),
+	CASE(takes_no_memory_that_can_be_changed),
+	CASE(gives_devices_what_they_may_have),
 	CASE(generations_only_grow),
 	CASE(a_signal_wakes_another_process),
 	CASE(a_seal_wakes_whoever_waits),
@@ -713,29 +848,42 @@ static const struct {
 #undef CASE
 };
 
+#define COUNT (sizeof(cases) / sizeof(cases[0]))
+
+static const struct a_case *find(const char *name)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		if (strcmp(cases[i].name, name) == 0)
+			return &cases[i];
+	fprintf(stderr, "no case %s\n", name);
+	exit(64);
+}
+
+/* 1 if an expectation failed. */
+static int run(int number, const struct a_case *chosen)
+{
+	failures = 0;
+	chosen->run();
+	printf("%s %d %s\n", failures ? "not ok" : "ok", number, chosen->name);
+	fflush(stdout);
+	return failures != 0;
+}
+
 int main(int argc, char **argv)
 {
-	const size_t count = sizeof(cases) / sizeof(cases[0]);
-	int unknown = 0;
+	int failed = 0, count = argc > 2 ? argc - 2 : (int)COUNT;
 
-	if (argc < 3) {
-		for (size_t i = 0; i < count; i++)
-			puts(cases[i].name);
-		return 0;
+	if (argc < 2 || (strcmp(argv[1], "memfd") != 0 && strcmp(argv[1], "device") != 0)) {
+		fputs("Usage: conformance memfd|device [CASE...]\n", stderr);
+		return 64;
 	}
-	if (strcmp(argv[1], "memfd") == 0)
-		kind = TENSORMEM_CREATE_MEMFD;
-	else if (access("/dev/tensor", R_OK | W_OK) < 0)
+	kind = strcmp(argv[1], "memfd") == 0 ? TENSORMEM_CREATE_MEMFD : 0;
+	if (!kind && access("/dev/tensor", R_OK | W_OK) < 0) {
+		puts("TAP version 13\n1..0 # SKIP no /dev/tensor");
 		return 77;
-	for (int a = 2; a < argc; a++) {
-		size_t i = 0;
-
-		while (i < count && strcmp(cases[i].name, argv[a]) != 0)
-			i++;
-		if (i < count)
-			cases[i].run();
-		else
-			unknown++;
 	}
-	return failures || unknown;
+	printf("TAP version 13\n1..%d\n", count);
+	for (int i = 0; i < count; i++)
+		failed |= run(i + 1, argc > 2 ? find(argv[2 + i]) : &cases[i]);
+	return failed;
 }

@@ -1,0 +1,147 @@
+"""Tensor memory on whatever image has the package: the device, the broker, and one copy of a model for all servers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from distrobuild.boot.facts import Facts
+from distrobuild.boot.guest import Guest
+
+MODEL = "/var/tmp/box.safetensors"
+DATA = 64 << 20
+"""Bytes of the model."""
+KIBIBYTE = 1024
+GROUP = "tensor"
+UNTIL_LOADED = "until journalctl --quiet --unit %s --grep '1 tensors'; do sleep 0.5; done"
+
+
+@pytest.fixture(autouse=True)
+def _the_image_has_it(facts: Facts) -> None:
+    if "mlos-tensormem" not in facts.installed:
+        pytest.skip("the image has no mlos-tensormem")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A service that holds the model, as a server of it would."""
+
+    host: Host
+    unit: str
+
+    def start(self, *properties: str) -> None:
+        """Come back when it has the model mapped."""
+        options = " ".join(f"--property={each}" for each in properties)
+        command = f"tensormem load --hold --group {GROUP} {MODEL}"
+        self.host.check_output(f"systemd-run --quiet --unit={self.unit} {options} {command}")
+        self.host.check_output(f"timeout 120 sh -c {UNTIL_LOADED!r}" % self.unit)
+
+    def stop(self) -> None:
+        self.host.run(f"systemctl stop {self.unit}; systemctl reset-failed {self.unit}")
+
+    @property
+    def is_running(self) -> bool:
+        return self.host.run(f"systemctl is-active {self.unit}").stdout.strip() == "active"
+
+    @property
+    def share(self) -> int:
+        """Bytes of the model that the kernel says this process has: its part of what several have mapped (Pss)."""
+        process = self.host.check_output(f"systemctl show --property=MainPID --value {self.unit}")
+        sizes: list[dict[str, int]] = []
+        for line in self.host.check_output(f"cat /proc/{process}/smaps").splitlines():
+            key, *rest = line.split()
+            if key == "Size:":
+                sizes.append({})
+            if key.endswith(":") and rest[-1:] == ["kB"]:
+                sizes[-1][key] = int(rest[0]) * KIBIBYTE
+        return max(sizes, key=lambda each: each["Size:"])["Pss:"]
+
+
+@pytest.fixture
+def servers(host: Host, guest: Guest, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+    """Two of them, of two users, that have one model; afterwards nothing is left of them."""
+    header = json.dumps({"weight": {"dtype": "U8", "shape": [DATA], "data_offsets": [0, DATA]}}).encode()
+    (tmp_path / "header").write_bytes(len(header).to_bytes(8, "little") + header)
+    guest.send(tmp_path / "header", MODEL)
+    host.check_output(f"head --bytes={DATA} /dev/zero >> {MODEL} && chmod 644 {MODEL}")
+    first, second = (Server(host, f"tensor-server-{number}") for number in (1, 2))
+    try:
+        first.start()
+        second.start("User=nobody", f"SupplementaryGroups={GROUP}")
+        yield first, second
+    finally:
+        first.stop()
+        second.stop()
+        host.run(f"tensormem rm --group {GROUP} box; rm --force {MODEL}")
+
+
+def told(host: Host, *arguments: str) -> Any:
+    """What the command answers in JSON."""
+    return json.loads(host.check_output(f"tensormem {' '.join(arguments)}"))
+
+
+def available(host: Host) -> int:
+    """Bytes that processes could still have."""
+    return int(host.check_output("sed -n 's/^MemAvailable: *//p' /proc/meminfo").split()[0]) * KIBIBYTE
+
+
+def test_members_of_the_group_may_use_the_device(host: Host, facts: Facts) -> None:
+    if facts.symbols.get("TENSOR_MEM") is None:
+        pytest.skip("this kernel was not asked for /dev/tensor")
+    device = host.file("/dev/tensor")
+    assert device.is_character_device
+    assert (device.user, device.group, device.mode) == ("root", GROUP, 0o660)
+
+
+def test_the_broker_is_started_by_whoever_asks(host: Host) -> None:
+    assert host.service("tensormemd.socket").is_enabled
+    assert host.service("tensormemd.socket").is_running
+    assert host.file("/run/tensormem/broker").is_socket
+    host.check_output("systemctl stop tensormemd.service")
+    assert told(host, "ls", "--json") == []
+    assert host.service("tensormemd.service").is_running
+
+
+def test_tensors_come_from_the_device_where_there_is_one(host: Host, servers: tuple[Server, Server]) -> None:
+    assert told(host, "stat", "--group", GROUP, "box")["device"] == host.file("/dev/tensor").exists
+
+
+def test_two_servers_have_one_copy(host: Host, servers: tuple[Server, Server]) -> None:
+    known = told(host, "stat", "--group", GROUP, "box")
+    assert known["size"] == pytest.approx(DATA, rel=0.001)
+    assert known["attached"] >= 2
+    assert told(host, "stat")["memory"] == known["size"]
+    if known["huge"]:  # the kernel counts no parts of such pages
+        before = available(host)
+        third = Server(host, "tensor-server-3")
+        try:
+            third.start()
+            assert before - available(host) < DATA / 2
+        finally:
+            third.stop()
+    else:
+        assert sum(server.share for server in servers) == pytest.approx(known["size"], rel=0.02)
+
+
+def test_servers_keep_the_model_when_its_name_goes(host: Host, servers: tuple[Server, Server]) -> None:
+    host.check_output(f"tensormem rm --group {GROUP} box")
+    assert told(host, "ls", "--json") == []
+    assert all(server.is_running for server in servers)
+
+
+def test_servers_survive_the_broker(host: Host, servers: tuple[Server, Server]) -> None:
+    host.check_output("systemctl restart tensormemd.service")
+    assert told(host, "ls", "--json") == []
+    assert all(server.is_running for server in servers)
+    third = Server(host, "tensor-server-3")  # who comes now loads it anew
+    try:
+        third.start()
+        assert [each["name"] for each in told(host, "ls", "--json")] == ["box"]
+    finally:
+        third.stop()
