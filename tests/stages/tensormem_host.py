@@ -31,6 +31,17 @@ def build_in(folder: Path) -> None:
     subprocess.run(["make", "--silent", "CFLAGS=-O2 -Werror"], cwd=folder, check=True)
 
 
+@functools.cache
+def broker_with(sanitizers: str) -> Path:
+    """tensormemd, with the library in it, compiled with these sanitizers of GCC (`address,undefined`)."""
+    folder = build()
+    program = folder / f"tensormemd-{sanitizers.replace(',', '-')}"
+    flags = ["-std=gnu11", "-g", "-O1", f"-I{folder}", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
+    sources = [*folder.glob("*.c"), *(folder / "daemon").glob("*.c")]
+    subprocess.run(["cc", *flags, "-o", program, *sources, "-lcrypto", "-pthread"], check=True)
+    return program
+
+
 def make_importable() -> None:
     """Let this process `import tensormem`. The loader finds the library by its name once it is loaded."""
     folder = build()

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.stages.tensormem_host import build, environment
+from tests.stages.tensormem_host import broker_with, build, environment
 
 from tensormem import Tensor, broker  # isort: skip  # after tensormem_host, which makes it importable
 
@@ -40,12 +40,12 @@ def folder() -> Iterator[Path]:
         yield Path(place)
 
 
-@pytest.fixture
-def address(folder: Path) -> Iterator[str]:
-    """A broker that listens there."""
+@pytest.fixture(params=["address,undefined"])
+def address(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A broker that listens there, compiled so that it ends at the first byte it should not have touched."""
     path = folder / "broker"
-    command = [*DAEMON, "--socket", str(path), "--limit", str(LIMIT_MIB)]
-    with subprocess.Popen(command, env=environment()) as process:
+    command = [broker_with(request.param), "--socket", str(path), "--limit", str(LIMIT_MIB)]
+    with subprocess.Popen(command, env={**environment(), "TSAN_OPTIONS": "halt_on_error=1"}) as process:
         try:
             while not path.is_socket() or path.stat().st_mode & 0o777 != 0o666:
                 assert process.poll() is None
@@ -207,6 +207,7 @@ def test_one_user_has_so_many_connections_and_no_more(address: str) -> None:
         pytest.fail("a connection that was closed still counts")
 
 
+@pytest.mark.parametrize("address", ["thread"], indirect=True)
 def test_many_publish_the_same_name_and_content_at_once(address: str) -> None:
     failures: list[int | None] = []
 
@@ -366,6 +367,31 @@ def test_a_model_that_nobody_has_loaded_is_loaded_and_published(address: str, fo
         assert names.look("fresh").attached == 1
 
 
+def largest_share(process: int) -> int:
+    """Bytes of its largest mapping that the kernel counts as this process's own (Pss)."""
+    parts = Path(f"/proc/{process}/smaps").read_text().split("\nSize:")[1:]
+    largest = max(parts, key=lambda part: int(part.split()[0]))
+    return int(largest.split("\nPss:")[1].split()[0]) * 1024
+
+
+def test_servers_that_hold_a_model_have_one_copy_whatever_happens_to_its_name(address: str, folder: Path) -> None:
+    path = model_file(folder, bytes(4 * MIB))
+    arguments = [*COMMAND, "load", "--hold", path]
+    known = {**environment(), "TENSORMEM_SOCKET": address}
+    servers = [subprocess.Popen(arguments, env=known, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for server in servers:
+        assert server.stdout
+        assert server.stdout.readline().startswith("small: 1 tensors, 4.0 MiB, sha256:")
+    assert command(address, "rm", "small")[0] == 0
+    with broker.connect(address) as names:
+        assert names.statistics().memory == 0
+    assert sum(largest_share(server.pid) for server in servers) == pytest.approx(4 * MIB, rel=0.02)
+    for server in servers:
+        server.terminate()
+        server.communicate()
+    assert [server.returncode for server in servers] == [0, 0]
+
+
 def test_the_command_says_what_is_wrong(address: str, folder: Path) -> None:
     assert command(address, "dance")[0] == 64
     assert command(address, "bench", "--size", "0")[0] == 64
@@ -376,7 +402,9 @@ def test_the_command_says_what_is_wrong(address: str, folder: Path) -> None:
     status, _, said = command(str(folder / "nowhere"), "ls")
     assert status == 69
     assert "systemctl" in said
-    assert command(address, "load", folder / "none")[0] == 1
+    status, _, said = command(address, "load", folder / "none")
+    assert (status, said) == (1, f"tensormem: {folder}/none: No such file or directory\n")
+    assert command(address, "load", "--hold", "--replace", folder / "none")[0] == 64
     assert command(address, "rm", "x", "--group", "no such group")[0] == 1
 
 
