@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "mlos/numa.h"
 #include "sysfs.h"
 
+#define PROCESSORS SYSFS "/devices/system/cpu"
 #define NODES SYSFS "/devices/system/node"
 #define OWN 10 /* a node's distance from itself, by ACPI's rule */
 #define TEXT 16384 /* more than a row of distances to 1024 nodes */
@@ -26,11 +28,12 @@ int dp_numa_node_of_cpu(unsigned int cpu)
 	char folder[PATH_MAX];
 	int node;
 
-	snprintf(folder, sizeof(folder), SYSFS "/devices/system/cpu/cpu%u", cpu);
+	snprintf(folder, sizeof(folder), PROCESSORS "/cpu%u", cpu);
 	node = sysfs_numbered_entry(folder, "node");
 	if (node >= 0)
 		return node;
-	if (errno == ENODATA) /* a kernel without NUMA: all is node 0 */
+	/* A kernel without NUMA, or a container without /sys, where nothing says that there are several nodes. */
+	if (errno == ENODATA || (errno == ENOENT && access(PROCESSORS, F_OK) < 0))
 		return 0;
 	return errno == ENOENT ? refuse(EINVAL) : -1;
 }

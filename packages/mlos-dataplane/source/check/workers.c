@@ -256,12 +256,29 @@ static void note_mask(void *set)
 	must(pthread_getaffinity_np(pthread_self(), sizeof(cpu_set_t), set) == 0);
 }
 
-/* Of one processor there is one worker, and it stays there. */
+/* All processors have a worker, which stays there. */
+static void everybody_has_a_place(const cpu_set_t *all)
+{
+	struct dp_workers *workers = dp_workers_create(NULL);
+	struct dp_group group = {0};
+	struct dp_workers_info info;
+	cpu_set_t seen;
+
+	must(workers != NULL);
+	dp_workers_info(workers, &info);
+	must(info.threads == (unsigned int)CPU_COUNT(all) && info.pinned == info.threads);
+	must(dp_workers_submit(workers, DP_ANY_NODE, note_mask, &seen, &group, -1) == 0);
+	must(dp_group_wait(&group, -1) == 0);
+	must(CPU_COUNT(&seen) == 1);
+	dp_workers_close(workers);
+}
+
 static void workers_stay_where_the_process_may_be(void)
 {
 	cpu_set_t all, one, seen;
 
 	must(sched_getaffinity(0, sizeof(all), &all) == 0);
+	everybody_has_a_place(&all);
 	for (unsigned int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		struct dp_workers_info info;
 		struct dp_workers *workers;

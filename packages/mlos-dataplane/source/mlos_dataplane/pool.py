@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -71,6 +71,19 @@ class Pool:
         finally:
             view.release()
             self._in_use -= 1
+
+    def lend(self, handle: int) -> tuple[int, Callable[[], None]]:
+        """The address of a block of ours for somebody who keeps it, and what to call when that is over: it is free then."""
+        address = library.dp_pool_block(self._open(), handle)
+        if not address:
+            raise fail()
+        self._in_use += 1
+
+        def take_back() -> None:
+            self._in_use -= 1
+            self.give_back(handle)
+
+        return address, take_back
 
     def pass_on(self, handle: int) -> bool:
         """Let go of a block whose handle was pushed. Returns whether it was ours still: the receiver may be faster."""
