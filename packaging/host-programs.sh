@@ -42,6 +42,7 @@ if [ "${1-}" = tests ]; then
     need cc 'gcc libc6-dev'
     need make make
     need valgrind valgrind
+    [ -e /usr/include/hwloc.h ] || missing="$missing libhwloc-dev"
 fi
 has_python || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0

@@ -21,7 +21,7 @@ CHECKS = ("workers", "placement", "arrow")
 
 @functools.cache
 def build() -> Path:
-    """A folder with the compiled library, the checks and the package `mlos_dataplane`; it stays as long as this process."""
+    """A folder with the library, the checks and the package `mlos_dataplane`; it stays as long as this process."""
     holder = tempfile.TemporaryDirectory(prefix="dataplane-")
     folder = Path(holder.name) / "source"
     shutil.copytree(SOURCE, folder)

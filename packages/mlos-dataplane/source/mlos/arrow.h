@@ -113,6 +113,14 @@ int dp_arrow_column(const struct dp_arrow *arrow, size_t number, struct dp_arrow
 /* One row of bytes. Returns how many, or -1 with EINVAL. */
 int64_t dp_arrow_bytes(const struct dp_arrow_column *column, int64_t row, const void **bytes);
 
+/*
+ * For the Python module. The first is a `release` whose context is a reference to an object of the interpreter; the others
+ * are destructors of capsules whose structure PyMem_RawMalloc() has allocated.
+ */
+void dp_arrow_python_let_go(void *object);
+void dp_arrow_python_drop_schema(void *capsule);
+void dp_arrow_python_drop_array(void *capsule);
+
 #ifdef __cplusplus
 }
 #endif

@@ -24,7 +24,7 @@ from typing import Any
 
 from mlos_dataplane import arrow_memory
 from mlos_dataplane.library import DataplaneError, library
-from mlos_dataplane.pool import Pool
+from mlos_dataplane.pool import Lent, Pool
 
 _FORMATS = {
     "int8": "c", "uint8": "C", "int16": "s", "uint16": "S", "int32": "i", "uint32": "I", "int64": "l", "uint64": "L",
@@ -92,8 +92,8 @@ class Array:
         self.name = name
         if _bytes_of(self.dtype, self.shape) != view.nbytes:
             raise ValueError(f"{view.nbytes} bytes are no {self.dtype} of shape {self.shape}")
-        self._lend: Callable[[], tuple[int | None, Callable[[], None]]]
-        self._lend = partial(arrow_memory.borrow, view.cast("B") if view.nbytes else memoryview(b""))
+        bytes_of_it = view.cast("B") if view.nbytes else memoryview(b"")
+        self._keeper: Callable[[], arrow_memory.Borrowed | Lent] = partial(arrow_memory.Borrowed, bytes_of_it)
 
     @classmethod
     def of_tensor(cls, tensor: Any) -> Array:
@@ -118,38 +118,33 @@ class Array:
                 raise ValueError(f"{size} bytes do not fit into a block of {len(block)}")
         made = cls(b"", "uint8", (0,), name=name)
         made.dtype, made.shape = dtype, tuple(shape)
-        made._lend = partial(pool.lend, handle)
+        made._keeper = partial(pool.lend, handle)
         return made
 
     def __arrow_c_schema__(self) -> object:
         """A capsule with the type alone."""
-        schema, array = self._export((0, *self.shape[1:]), None, lambda: None)
-        arrow_memory.release(array)
-        return arrow_memory.capsule_of(schema)
+        nothing = arrow_memory.Borrowed(memoryview(b""))
+        return self._export((0, *self.shape[1:]), nothing)[0]
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
         """Two capsules, type and elements. A type that is requested is not made: whoever asks may cast."""
-        schema, array = self._export(self.shape, *self._lend())
-        return arrow_memory.capsule_of(schema), arrow_memory.capsule_of(array)
+        return self._export(self.shape, self._keeper())
 
-    def _export(
-        self, shape: tuple[int, ...], address: int | None, when_released: Callable[[], None]
-    ) -> tuple[arrow_memory.Schema, arrow_memory.Array]:
-        schema, array = arrow_memory.Schema(), arrow_memory.Array()
-        context = arrow_memory.hold(when_released)
+    def _export(self, shape: tuple[int, ...], keeper: arrow_memory.Borrowed | Lent) -> tuple[object, object]:
+        schema, schema_place = arrow_memory.new_capsule(arrow_memory.Schema)
+        array, array_place = arrow_memory.new_capsule(arrow_memory.Array)
         values = arrow_memory.Values(
             format=_FORMATS[self.dtype].encode(),
             name=self.name.encode(),
-            data=address,
+            data=keeper.address,
             dimensions=len(shape),
             shape=(ctypes.c_int64 * len(shape))(*shape),
-            release=ctypes.cast(arrow_memory.let_go, ctypes.c_void_p),
-            context=context,
+            release=arrow_memory.LET_GO,
+            context=arrow_memory.hold(keeper),
         )
-        if library.dp_arrow_export(*map(ctypes.byref, (values, schema, array))) < 0:
-            error = _fail(f"{self.dtype} of shape {shape}")
-            arrow_memory.forget(context)
-            raise error
+        if library.dp_arrow_export(ctypes.byref(values), schema_place, array_place) < 0:
+            arrow_memory.forget(keeper)
+            raise _fail(f"{self.dtype} of shape {shape}")
         return schema, array
 
 

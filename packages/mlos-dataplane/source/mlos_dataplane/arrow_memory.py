@@ -7,8 +7,9 @@ https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
 from __future__ import annotations
 
 import ctypes
-import itertools
-from collections.abc import Callable
+from typing import Any
+
+from mlos_dataplane.library import library
 
 _POINTER, _TEXT, _NUMBER = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64
 
@@ -51,50 +52,51 @@ class Column(ctypes.Structure):
     ]  # fmt: skip
 
 
-_Release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_Destructor = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 _api = ctypes.pythonapi
-_new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, _Destructor)(("PyCapsule_New", _api))
-_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
-_pointer_while_it_goes = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(
-    ("PyCapsule_GetPointer", _api)
-)
+_new = ctypes.PYFUNCTYPE(ctypes.py_object, _POINTER, _TEXT, _POINTER)(("PyCapsule_New", _api))
+_pointer = ctypes.PYFUNCTYPE(_POINTER, ctypes.py_object, _TEXT)(("PyCapsule_GetPointer", _api))
+_allocate = ctypes.PYFUNCTYPE(_POINTER, ctypes.c_size_t, ctypes.c_size_t)(("PyMem_RawCalloc", _api))
+_refer = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", _api))
+_drop = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_DecRef", _api))
 
 _NAMES: dict[type[Schema | Array], bytes] = {Schema: b"arrow_schema", Array: b"arrow_array"}
 """A capsule points to its name, which therefore lives as long as the module."""
-
-_in_capsules: dict[int, Schema | Array] = {}
-"""Structures by their address, until the capsule goes."""
-
-
-def release(structure: Schema | Array) -> None:
-    """Call the maker's function, unless that was done or somebody else has taken it over."""
-    if structure.release:
-        _Release(structure.release)(ctypes.addressof(structure))
+_DESTRUCTORS: dict[type[Schema | Array], Any] = {
+    Schema: library.dp_arrow_python_drop_schema,
+    Array: library.dp_arrow_python_drop_array,
+}
 
 
-def _destructor_for(name: bytes) -> Callable[[int], None]:
-    def destroy(capsule: int) -> None:
-        structure = _in_capsules.pop(_pointer_while_it_goes(capsule, name))
-        release(structure)
-
-    return destroy
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, _POINTER).value
 
 
-_destructors = {kind: _Destructor(_destructor_for(name)) for kind, name in _NAMES.items()}
-
-
-def capsule_of(structure: Schema | Array) -> object:
-    """A capsule that releases what nobody has taken out of it."""
-    address = ctypes.addressof(structure)
-    _in_capsules[address] = structure
-    kind = type(structure)
-    return _new(address, _NAMES[kind], _destructors[kind])
+def new_capsule(kind: type[Schema | Array]) -> tuple[object, int]:
+    """A capsule with an empty structure, which is released with it unless somebody takes it over; and the address of that."""
+    address = _allocate(1, ctypes.sizeof(kind))
+    if not address:
+        raise MemoryError
+    return _new(address, _NAMES[kind], _address(_DESTRUCTORS[kind])), address
 
 
 def address_in(capsule: object, kind: type[Schema | Array]) -> int:
     """Where the structure of a capsule is. Raises ValueError if it is no such capsule."""
     return int(_pointer(capsule, _NAMES[kind]))
+
+
+LET_GO = _address(library.dp_arrow_python_let_go)
+"""A `release` of `Values`, for a context that comes from `hold`: the object goes then, in whatever thread that is."""
+
+
+def hold(keeper: object) -> int:
+    """Keep an object until `LET_GO` gets this context."""
+    _refer(keeper)
+    return id(keeper)
+
+
+def forget(keeper: object) -> None:
+    """Do not keep it: nothing was made with its context."""
+    _drop(keeper)
 
 
 class _Buffer(ctypes.Structure):
@@ -109,32 +111,14 @@ _get_buffer = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.POINTER(_
 _release_buffer = ctypes.PYFUNCTYPE(None, ctypes.POINTER(_Buffer))(("PyBuffer_Release", _api))
 
 
-def borrow(view: memoryview) -> tuple[int | None, Callable[[], None]]:
-    """The address of bytes, which stay there until the function is called, whoever else lets go of them."""
-    buffer = _Buffer()
-    _get_buffer(view, buffer, 0)  # raises what it has to say
-    return buffer.address, lambda: _release_buffer(buffer)
+class Borrowed:
+    """Bytes that stay where they are as long as this object is there."""
 
+    def __init__(self, view: memoryview) -> None:
+        self._buffer = _Buffer()
+        _get_buffer(view, self._buffer, 0)  # raises what it has to say
+        self.address: int | None = self._buffer.address
 
-_held: dict[int, Callable[[], None]] = {}
-_numbers = itertools.count(1)
-
-
-def _let_go(number: int) -> None:
-    _held.pop(number)()
-
-
-let_go = _Release(_let_go)
-"""A `release` of `Values`, for a context that comes from `hold`."""
-
-
-def hold(when_released: Callable[[], None]) -> int:
-    """A context for `let_go`, by which this is called then, in whatever thread that is."""
-    number = next(_numbers)
-    _held[number] = when_released
-    return number
-
-
-def forget(number: int) -> None:
-    """Nothing was made with this context: call it now."""
-    _let_go(number)
+    def __del__(self) -> None:
+        if self._buffer.address:
+            _release_buffer(self._buffer)

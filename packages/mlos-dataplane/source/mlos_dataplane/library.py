@@ -103,6 +103,9 @@ _FUNCTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "columns": (_SIZE, _POINTER),
         "column": (_NUMBER, _POINTER, _SIZE, _POINTER),
         "bytes": (ctypes.c_int64, _POINTER, ctypes.c_int64, _POINTER),
+        "python_let_go": (None, _POINTER),
+        "python_drop_schema": (None, _POINTER),
+        "python_drop_array": (None, _POINTER),
     },
 }
 """Kind and name of each function to its result and its arguments, as in <mlos/dataplane.h>, <mlos/numa.h> and <mlos/arrow.h>."""
