@@ -43,6 +43,7 @@ if [ "${1-}" = tests ]; then
     need make make
     need valgrind valgrind
     [ -e /usr/include/openssl/evp.h ] || missing="$missing libssl-dev"
+    [ -e /usr/include/hwloc.h ] || missing="$missing libhwloc-dev"
 fi
 has_python || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0

@@ -18,6 +18,8 @@ PROGRAMS = (
     "kmod", "python3", "perl", "patch", "ccache", "xz-utils", "zstd", "lz4", "openssl", "git",
     # packages: building and checking, a signed repository
     "dpkg-dev", "debhelper", "dh-python", "lintian", "fakeroot", "apt-utils", "gpg", "gpg-agent", "gpgv", "gpgconf",
+    # what packages of the project are compiled with
+    "libhwloc-dev",
     # root file systems and images
     "mmdebstrap", "systemd", "systemd-repart", "systemd-ukify", "squashfs-tools", "erofs-utils", "dosfstools", "mtools",
     "systemd-boot-efi", "xorriso", "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "e2fsprogs", "cryptsetup-bin",

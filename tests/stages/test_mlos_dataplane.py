@@ -48,7 +48,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources, compiled on this machine."""
     folder = tmp_path_factory.mktemp("dataplane") / "source"
     shutil.copytree(SOURCE, folder)
-    subprocess.run(["make", "--silent", "all", "check/traffic"], cwd=folder, check=True)
+    subprocess.run(["make", "--silent", "libdataplane.so.1", "check/traffic"], cwd=folder, check=True)
     return folder
 
 
@@ -169,16 +169,29 @@ def test_traffic_is_clean_to_valgrind(compiled: Path, kind: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "5000 messages\n", "")
 
 
-def test_the_library_compiles_without_a_warning_and_exports_what_the_header_declares(job: Job) -> None:
+HEADERS = {path.name for path in (SOURCE / "mlos").glob("*.h")}
+TOPOLOGY = {"topology.h"}
+"""What the second library, which alone needs hwloc, declares."""
+
+
+@pytest.mark.parametrize(
+    ("library", "headers"), [("libdataplane", HEADERS - TOPOLOGY), ("libdataplane-topology", TOPOLOGY)]
+)
+def test_a_library_compiles_without_a_warning_and_exports_what_its_headers_declare(
+    job: Job, library: str, headers: set[str]
+) -> None:
     job.sandbox.run(["make", "--silent", "CFLAGS=-O2 -Werror"], cwd="/work/source")
-    symbols = job.sandbox.read(["nm", "--dynamic", "--defined-only", "/work/source/libdataplane.so.1"]).decode()
-    exported = {line.split()[-1].partition("@")[0] for line in symbols.splitlines()} - {"DATAPLANE_1"}
-    header = (SOURCE / "mlos/dataplane.h").read_text("utf-8")
-    assert exported == set(re.findall(r"^\w.*?\b(dp_\w+)\(", header, re.MULTILINE))
+    symbols = job.sandbox.read(["nm", "--dynamic", "--defined-only", f"/work/source/{library}.so.1"]).decode()
+    exported = {line.split()[-1].partition("@")[0] for line in symbols.splitlines()}
+    text = "".join((SOURCE / "mlos" / name).read_text("utf-8") for name in headers)
+    assert {name for name in exported if name.startswith("dp_")} == set(
+        re.findall(r"^\w.*?\b(dp_\w+)\(", text, re.MULTILINE)
+    )
 
 
-def test_the_header_is_good_for_c_and_cplusplus(job: Job) -> None:
-    (job.work / "probe.cc").write_text('#include "mlos/dataplane.h"\nint main() { return 0; }\n')
+def test_the_headers_are_good_for_c_and_cplusplus(job: Job) -> None:
+    includes = "".join(f'#include "mlos/{name}"\n' for name in sorted(HEADERS))
+    (job.work / "probe.cc").write_text(f"{includes}int main() {{ return 0; }}\n")
     job.sandbox.run(["c++", "-Wall", "-Wextra", "-Werror", "-I/work/source", "-fsyntax-only", "/work/probe.cc"])
 
 
@@ -338,6 +351,18 @@ with dataplane.Pool(file) as giver, dataplane.Pool(file) as receiver:
 """
     stale = ["Stale file handle"] * 3
     assert python.say(program).splitlines() == ["True", "hello", *stale, "False 2", "Cannot allocate memory"]
+
+
+def test_a_process_does_not_take_its_own_block_twice(python: Python) -> None:
+    program = """
+pool = dataplane.Pool(dataplane.create_pool(None, 64, 2))
+taken = {pool.take(), pool.take()}
+try:
+    pool.take()
+except OSError as error:
+    print(len(taken), os.strerror(error.errno))
+"""
+    assert python.say(program) == "2 Cannot allocate memory"
 
 
 def test_what_a_killed_process_had_of_a_pool_is_there_for_others(python: Python, path: Path) -> None:

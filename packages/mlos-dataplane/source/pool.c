@@ -167,6 +167,9 @@ static bool is_of_the_dead(const struct dp_pool *pool, uint64_t found)
 {
 	uint64_t phase = found & 255;
 
+	/* Our own lock does not show to ourselves, and we live. */
+	if (phase == pool->seat + 1)
+		return false;
 	return phase != FREE && phase <= SHARE_SEATS && share_seat(&pool->share, (unsigned int)phase - 1) == SEAT_DEAD;
 }
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "pause.h"
+
 static int64_t now(void)
 {
 	struct timespec time;
@@ -24,15 +26,6 @@ static int64_t next_slice(int64_t timeout, int64_t end)
 		return left < WAIT_SLICE ? left : WAIT_SLICE;
 	errno = timeout == 0 ? EAGAIN : ETIMEDOUT;
 	return 0;
-}
-
-static inline void pause_briefly(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("isb");
-#endif
 }
 
 static uint64_t sleep_until_ready(const struct waiter *waiter, int64_t timeout, int64_t end)

@@ -88,8 +88,27 @@ _FUNCTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "record": (None, _POINTER, _POINTER),
         "read": (_NUMBER, _POINTER, _POINTER),
     },
+    "numa": {
+        "alloc": (_POINTER, _SIZE, _POINTER),
+        "free": (_NUMBER, _POINTER, _SIZE),
+        "node_of": (_NUMBER, _POINTER),
+        "node_of_cpu": (_NUMBER, ctypes.c_uint),
+        "node_of_device": (_NUMBER, _TEXT),
+        "distance": (_NUMBER, ctypes.c_uint, ctypes.c_uint),
+    },
+    "arrow": {
+        "export": (_NUMBER, _POINTER, _POINTER, _POINTER),
+        "import": (_POINTER, _POINTER, _POINTER),
+        "release": (None, _POINTER),
+        "columns": (_SIZE, _POINTER),
+        "column": (_NUMBER, _POINTER, _SIZE, _POINTER),
+        "bytes": (ctypes.c_int64, _POINTER, ctypes.c_int64, _POINTER),
+        "python_let_go": (None, _POINTER),
+        "python_drop_schema": (None, _POINTER),
+        "python_drop_array": (None, _POINTER),
+    },
 }
-"""Kind and name of each function to its result and its arguments, as in <mlos/dataplane.h>."""
+"""Kind and name of each function to its result and its arguments, as in <mlos/dataplane.h>, <mlos/numa.h> and <mlos/arrow.h>."""
 
 
 def _load() -> ctypes.CDLL:

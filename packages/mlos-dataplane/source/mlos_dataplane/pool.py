@@ -72,6 +72,18 @@ class Pool:
             view.release()
             self._in_use -= 1
 
+    def lend(self, handle: int) -> Lent:
+        """A block of ours for somebody who keeps it beyond a `with` statement. It is free when the result is gone."""
+        address = library.dp_pool_block(self._open(), handle)
+        if not address:
+            raise fail()
+        self._in_use += 1
+        return Lent(self, handle, address)
+
+    def _take_back(self, handle: int) -> None:
+        self._in_use -= 1
+        self.give_back(handle)
+
     def pass_on(self, handle: int) -> bool:
         """Let go of a block whose handle was pushed. Returns whether it was ours still: the receiver may be faster."""
         passed: bool = library.dp_pool_pass(self._open(), handle) == 0
@@ -107,3 +119,14 @@ class Pool:
         if self._handle is None:
             raise ValueError("the pool is closed")
         return self._handle
+
+
+class Lent:
+    """A block that goes back to its pool with this object."""
+
+    def __init__(self, pool: Pool, handle: int, address: int) -> None:
+        """Use `Pool.lend`."""
+        self._pool, self._handle, self.address = pool, handle, address
+
+    def __del__(self) -> None:
+        self._pool._take_back(self._handle)
