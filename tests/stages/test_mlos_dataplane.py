@@ -173,12 +173,13 @@ def test_the_library_compiles_without_a_warning_and_exports_what_the_header_decl
     job.sandbox.run(["make", "--silent", "CFLAGS=-O2 -Werror"], cwd="/work/source")
     symbols = job.sandbox.read(["nm", "--dynamic", "--defined-only", "/work/source/libdataplane.so.1"]).decode()
     exported = {line.split()[-1].partition("@")[0] for line in symbols.splitlines()} - {"DATAPLANE_1"}
-    header = (SOURCE / "mlos/dataplane.h").read_text("utf-8")
-    assert exported == set(re.findall(r"^\w.*?\b(dp_\w+)\(", header, re.MULTILINE))
+    headers = "".join(header.read_text("utf-8") for header in (SOURCE / "mlos").iterdir())
+    assert exported == set(re.findall(r"^\w.*?\b(dp_\w+)\(", headers, re.MULTILINE))
 
 
 def test_the_header_is_good_for_c_and_cplusplus(job: Job) -> None:
-    (job.work / "probe.cc").write_text('#include "mlos/dataplane.h"\nint main() { return 0; }\n')
+    includes = "".join(f'#include "mlos/{header.name}"\n' for header in (SOURCE / "mlos").iterdir())
+    (job.work / "probe.cc").write_text(includes + "int main() { return 0; }\n")
     job.sandbox.run(["c++", "-Wall", "-Wextra", "-Werror", "-I/work/source", "-fsyntax-only", "/work/probe.cc"])
 
 
@@ -243,6 +244,31 @@ if os.fork() == 0:
 print(consumer.pop().decode(), consumer.peer.name)
 """
     assert python.say(program) in {"Bad file PRESENT", "Bad file DEAD"}
+
+
+def test_a_child_does_not_make_a_dead_parent_look_alive(python: Python) -> None:
+    program = """
+fd = dataplane.create_ring(None, 8, 4)
+told, says = os.pipe()
+if os.fork() == 0:
+    producer = dataplane.Producer(fd)
+    child = os.fork()
+    if child == 0:
+        print(producer.peer.name, flush=True)
+        os.write(says, str(os.getpid()).encode())
+        time.sleep(3600)
+    os.wait()
+child = int(os.read(told, 10))
+with open(f"/proc/{child}/stat") as file: parent = int(file.read().split()[3])
+os.kill(parent, 9)
+os.wait()
+try:
+    dataplane.Consumer(fd).pop(timeout=30)
+except OSError as error:
+    print(type(error).__name__)
+os.kill(child, 9)
+"""
+    assert python.say(program) == "ABSENT\nPeerDied"
 
 
 def test_the_example_of_the_documentation_runs(python: Python) -> None:
