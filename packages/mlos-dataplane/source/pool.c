@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "mlos/dataplane.h"
+#include "pool.h"
 #include "share.h"
 
 #define FREE 0
@@ -163,10 +164,23 @@ size_t dp_pool_blocks(const struct dp_pool *pool)
 	return pool->count;
 }
 
+struct iovec pool_memory(const struct dp_pool *pool)
+{
+	return (struct iovec){pool->blocks, pool->block_size * pool->count};
+}
+
+int pool_file(const struct dp_pool *pool)
+{
+	return pool->share.fd;
+}
+
 static bool is_of_the_dead(const struct dp_pool *pool, uint64_t found)
 {
 	uint64_t phase = found & 255;
 
+	/* Our own lock does not show to ourselves, and we live. */
+	if (phase == pool->seat + 1)
+		return false;
 	return phase != FREE && phase <= SHARE_SEATS && share_seat(&pool->share, (unsigned int)phase - 1) == SEAT_DEAD;
 }
 
