@@ -258,6 +258,31 @@ print(consumer.pop().decode(), consumer.peer.name)
     assert python.say(program) in {"Bad file PRESENT", "Bad file DEAD"}
 
 
+def test_a_child_does_not_make_a_dead_parent_look_alive(python: Python) -> None:
+    program = """
+fd = dataplane.create_ring(None, 8, 4)
+told, says = os.pipe()
+if os.fork() == 0:
+    producer = dataplane.Producer(fd)
+    child = os.fork()
+    if child == 0:
+        print(producer.peer.name, flush=True)
+        os.write(says, str(os.getpid()).encode())
+        time.sleep(3600)
+    os.wait()
+child = int(os.read(told, 10))
+with open(f"/proc/{child}/stat") as file: parent = int(file.read().split()[3])
+os.kill(parent, 9)
+os.wait()
+try:
+    dataplane.Consumer(fd).pop(timeout=30)
+except OSError as error:
+    print(type(error).__name__)
+os.kill(child, 9)
+"""
+    assert python.say(program) == "ABSENT\nPeerDied"
+
+
 def test_the_example_of_the_documentation_runs(python: Python) -> None:
     text = (mlos.ROOT / "docs" / "data-plane.md").read_text("utf-8")
     for example in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "mlos/dataplane.h"
+#include "pool.h"
 #include "share.h"
 
 #define FREE 0
@@ -161,6 +162,16 @@ size_t dp_pool_block_size(const struct dp_pool *pool)
 size_t dp_pool_blocks(const struct dp_pool *pool)
 {
 	return pool->count;
+}
+
+struct iovec pool_memory(const struct dp_pool *pool)
+{
+	return (struct iovec){pool->blocks, pool->block_size * pool->count};
+}
+
+int pool_file(const struct dp_pool *pool)
+{
+	return pool->share.fd;
 }
 
 static bool is_of_the_dead(const struct dp_pool *pool, uint64_t found)

@@ -115,10 +115,15 @@ static int map(struct share *share, enum share_kind kind)
 	return share->header == MAP_FAILED ? -1 : 0;
 }
 
-/* The open file, and with it the locks, would live on in the child, and make a dead parent look alive. */
+/*
+ * The open file, and with it the locks, would live on in the child, and make a dead parent look alive. A mapping keeps it
+ * open as well, so there are zeros in its place, which say that nobody is there.
+ */
 static void give_up_in_child(void)
 {
 	for (struct share *share = opened; share; share = share->next) {
+		mmap(share->header, share->size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 		close(share->fd);
 		share->fd = -1;
 	}

@@ -13,13 +13,17 @@
 Timeouts are seconds, None waits for as long as it takes. What the library refuses raises OSError or a kind of it.
 """
 
-from mlos_dataplane.library import Damaged, DataplaneError, OtherVersion, PeerDied, PeerLeft
+from mlos_dataplane.feed import BatchReceiver, Feed
+from mlos_dataplane.library import BatchesInUse, Damaged, DataplaneError, OtherVersion, PeerDied, PeerLeft
 from mlos_dataplane.pool import Pool, create_pool
+from mlos_dataplane.reader import Batch, Reader, ReaderStat
 from mlos_dataplane.ring import Consumer, Peer, Producer, QueueConsumer, QueueProducer, create_queue, create_ring
+from mlos_dataplane.samples import Cache, Samples, block_size, write_index
 from mlos_dataplane.telemetry import Kind, TelemetryReader, TelemetryWriter, Totals, create_telemetry
 
 __all__ = [
-    "Consumer", "Damaged", "DataplaneError", "Kind", "OtherVersion", "Peer", "PeerDied", "PeerLeft", "Pool", "Producer",
-    "QueueConsumer", "QueueProducer", "TelemetryReader", "TelemetryWriter", "Totals", "create_pool", "create_queue",
-    "create_ring", "create_telemetry",
+    "Batch", "BatchReceiver", "BatchesInUse", "Cache", "Consumer", "Damaged", "DataplaneError", "Feed", "Kind",
+    "OtherVersion", "Peer", "PeerDied", "PeerLeft", "Pool", "Producer", "QueueConsumer", "QueueProducer", "Reader",
+    "ReaderStat", "Samples", "TelemetryReader", "TelemetryWriter", "Totals", "block_size", "create_pool",
+    "create_queue", "create_ring", "create_telemetry", "write_index",
 ]  # fmt: skip

@@ -45,11 +45,18 @@ class Damaged(DataplaneError):
     hint = "Make it anew; nobody may write to it but this library."
 
 
+class BatchesInUse(DataplaneError):
+    """All of the memory is in batches that the program still has, so no further one can come."""
+
+    hint = "Let go of old batches (copy what is to be kept), or prefetch more."
+
+
 _ERRORS: dict[int, type[DataplaneError]] = {
     errno.EOWNERDEAD: PeerDied,
     errno.EPIPE: PeerLeft,
     errno.EPROTONOSUPPORT: OtherVersion,
     errno.EBADMSG: Damaged,
+    errno.ENOBUFS: BatchesInUse,
 }
 
 
@@ -81,6 +88,24 @@ _FUNCTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "adopt": (_NUMBER, _POINTER, ctypes.c_uint64),
         "give_back": (_NUMBER, _POINTER, ctypes.c_uint64),
     },
+    "reader": {
+        "open": (_POINTER, _TEXT, _POINTER),
+        "close": (None, _POINTER),
+        "block_size": (ctypes.c_ssize_t, _TEXT, _POINTER),
+        "batches": (ctypes.c_uint64, _POINTER),
+        "samples": (ctypes.c_uint64, _POINTER),
+        "next": (_NUMBER, _POINTER, _POINTER, ctypes.c_int64),
+        "release": (_NUMBER, _POINTER, _POINTER),
+        "stat": (_NUMBER, _POINTER, _POINTER),
+    },
+    "index": {"write": (_NUMBER, _TEXT, _TEXT, _POINTER, _SIZE)},
+    "feed": {
+        "open": (_POINTER, _TEXT, _POINTER, _POINTER, _POINTER),
+        "close": (None, _POINTER),
+        "batches": (ctypes.c_uint64, _POINTER),
+        "step": (_NUMBER, _POINTER, ctypes.c_int64),
+    },
+    "batch": {"receive": (_NUMBER, _POINTER, _POINTER, _POINTER, _POINTER, ctypes.c_int64)},
     "telemetry": {
         "create": (_NUMBER, _TEXT, _SIZE),
         "open": (_POINTER, _TEXT, _NUMBER),

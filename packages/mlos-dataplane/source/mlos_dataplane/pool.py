@@ -53,7 +53,7 @@ class Pool:
 
     def take(self) -> int:
         """The handle of a block that is now ours. Raises OSError: ENOMEM if all are in use by the living."""
-        handle: int = library.dp_pool_take(self._open())
+        handle: int = library.dp_pool_take(self.handle())
         if not handle:
             raise fail()
         return handle
@@ -61,7 +61,7 @@ class Pool:
     @contextlib.contextmanager
     def block(self, handle: int) -> Iterator[memoryview]:
         """The bytes of a block of ours, for the time of the `with` statement."""
-        address = library.dp_pool_block(self._open(), handle)
+        address = library.dp_pool_block(self.handle(), handle)
         if not address:
             raise fail()
         view = memoryview((ctypes.c_ubyte * self.block_size).from_address(address)).cast("B")
@@ -86,17 +86,17 @@ class Pool:
 
     def pass_on(self, handle: int) -> bool:
         """Let go of a block whose handle was pushed. Returns whether it was ours still: the receiver may be faster."""
-        passed: bool = library.dp_pool_pass(self._open(), handle) == 0
+        passed: bool = library.dp_pool_pass(self.handle(), handle) == 0
         return passed
 
     def adopt(self, handle: int) -> None:
         """The block is ours, whoever had it."""
-        if library.dp_pool_adopt(self._open(), handle) < 0:
+        if library.dp_pool_adopt(self.handle(), handle) < 0:
             raise fail()
 
     def give_back(self, handle: int) -> None:
         """The block is free."""
-        if library.dp_pool_give_back(self._open(), handle) < 0:
+        if library.dp_pool_give_back(self.handle(), handle) < 0:
             raise fail()
 
     def close(self) -> None:
@@ -115,7 +115,17 @@ class Pool:
     ) -> None:
         self.close()
 
-    def _open(self) -> int:
+    def lend(self) -> None:
+        """The pool cannot be closed before a block that the library has adopted is taken back."""
+        self._in_use += 1
+
+    def take_back(self, handle: int) -> None:
+        """The block is free, whatever became of it meanwhile."""
+        self._in_use -= 1
+        library.dp_pool_give_back(self.handle(), handle)
+
+    def handle(self) -> int:
+        """The library's. Raises ValueError once it is closed."""
         if self._handle is None:
             raise ValueError("the pool is closed")
         return self._handle

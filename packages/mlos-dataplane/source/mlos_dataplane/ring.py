@@ -73,7 +73,7 @@ class _Side:
     @property
     def peer(self) -> Peer:
         """What became of the other side, as of now."""
-        return Peer(self._call("peer")(self._open()))
+        return Peer(self._call("peer")(self.handle()))
 
     def close(self) -> None:
         """Leave in good order. Once is enough, more do no harm."""
@@ -89,7 +89,8 @@ class _Side:
     ) -> None:
         self.close()
 
-    def _open(self) -> int:
+    def handle(self) -> int:
+        """The library's. Raises ValueError once it is closed."""
         if self._handle is None:
             raise ValueError("this side is closed")
         return self._handle
@@ -109,7 +110,7 @@ class Producer(_Side):
 
         If none was: BlockingIOError (timeout 0), TimeoutError, `PeerLeft`, `PeerDied`.
         """
-        handle = self._open()
+        handle = self.handle()
         content = bytes(messages)
         count, rest = divmod(len(content), self.message_size)
         if rest:
@@ -137,7 +138,7 @@ class Consumer(_Side):
 
         Raises BlockingIOError (timeout 0), TimeoutError, `PeerLeft`, `PeerDied`.
         """
-        handle = self._open()
+        handle = self.handle()
         if room < 1:
             raise ValueError("room is at least 1")
         room = min(room, self.capacity)
