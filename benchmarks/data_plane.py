@@ -14,8 +14,8 @@ from tests import mlos
 
 SOURCE = mlos.ROOT / "packages" / "mlos-dataplane" / "source"
 PROGRAMS = Path(__file__).with_name("dataplane")
-BASELINES = ("g++", "libboost-dev", "libck-dev")
-"""Packages of the host: a compiler, Boost's spsc_queue, Concurrency Kit's ck_ring."""
+BASELINES = ("g++", "libboost-dev", "libck-dev", "libglib2.0-dev", "libtbb-dev", "pkg-config")
+"""Packages of the host: a compiler, Boost's spsc_queue, Concurrency Kit's ck_ring, GLib's GThreadPool, oneTBB."""
 ONE_BY_ONE = "Concurrency Kit ck_ring"
 """The baseline that passes no batches."""
 MESSAGES, ROUNDS = 5_000_000, 7
@@ -23,12 +23,15 @@ BAR = 1e9 / 43e6
 """Nanoseconds per message of 64 bytes, on two free cores."""
 DEATH_BAR = 100.0
 """Milliseconds until the other side of a ring knows that a process was killed."""
+TASKS, TASK_ROUNDS = 300_000, 7
+TASK_KINDS = ("tasks, many", "tasks, one by one", "tasks, in parts")
+"""One thread submits all and waits; it submits one and waits, again and again; tasks split themselves in two."""
 EVENTS, TELEMETRY_BAR = 10_000, 191.0
 """Microseconds for so many events of telemetry."""
 
 
 def data_plane(folder: Path) -> Iterator[Ratio]:
-    """Nanoseconds per message in batches and one by one; microseconds for 10,000 events of telemetry."""
+    """Nanoseconds per message in batches and one by one, and per task; microseconds for 10,000 events of telemetry."""
     build = folder / "data_plane"
     times = _rings(build)
     best = min(("boost::lockfree::spsc_queue", ONE_BY_ONE), key=times.__getitem__)
@@ -40,13 +43,17 @@ def data_plane(folder: Path) -> Iterator[Ratio]:
     telemetry = _telemetry(build)
     yield Ratio("telemetry", telemetry["dataplane"], telemetry["fprintf"], "fprintf to a file", "us", "1")
     yield Ratio("telemetry", telemetry["dataplane"], TELEMETRY_BAR, "the bar", "us", "1")
+    tasks = _tasks(build)
+    for kind, *times in zip(TASK_KINDS, *tasks.values(), strict=True):
+        ours, *others = zip(tasks, times, strict=True)
+        yield from (Ratio(f"{kind}", ours[1], theirs, name, "ns", "1.25") for name, theirs in others)
 
 
 def _rings(folder: Path) -> dict[str, float]:
     """Nanoseconds per message of each ring."""
     subprocess.run(["apt-get", "install", "--yes", "-qq", "--no-install-recommends", *BASELINES], check=True, stdout=-3)
     shutil.copytree(SOURCE, folder)
-    _run(["make", "--silent", "CFLAGS=-O2"], folder)
+    _run(["make", "--silent", "CFLAGS=-O2", "libdataplane.so.1"], folder)
     _run(["cc", "-O3", "-c", "-o", "kit.o", PROGRAMS / "concurrency_kit.c"], folder)
     _run(
         ["c++", "-O3", "-std=c++17", "-I.", "-o", "rings", PROGRAMS / "rings.cc", "kit.o", "libdataplane.so.1"], folder
@@ -64,6 +71,15 @@ def _telemetry(folder: Path) -> dict[str, float]:
     command = ["cc", "-O2", "-I.", "-o", "telemetry", PROGRAMS / "telemetry.c", "libdataplane.so.1"]
     _run(command, folder)
     return _table(_run(["./telemetry", folder / "telemetry.ring", str(EVENTS), str(100)], folder))
+
+
+def _tasks(folder: Path) -> dict[str, list[float]]:
+    """Nanoseconds per task of each pool of threads, ours first, in the order of TASK_KINDS."""
+    flags = _run(["pkg-config", "--cflags", "--libs", "glib-2.0"], folder).split()
+    command = ["c++", "-O2", "-std=c++20", "-I.", "-o", "workers", PROGRAMS / "workers.cc", "libdataplane.so.1"]
+    _run([*command, *flags, "-ltbb"], folder)
+    rows = (line.split("\t") for line in _run(["./workers", str(TASKS), str(TASK_ROUNDS)], folder).splitlines())
+    return {name: [float(time) for time in times] for name, *times in rows}
 
 
 def _table(said: str) -> dict[str, float]:

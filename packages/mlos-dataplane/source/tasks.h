@@ -77,7 +77,11 @@ static inline bool tasks_put(struct tasks *tasks, const struct task *task)
 	return true;
 }
 
-static inline bool tasks_take(struct tasks *tasks, struct task *task)
+/*
+ * `half` is set where a queue that was full has lost another half of what it holds: often enough to tell those who wait for
+ * room, and no wake for each single place that they would fill at once.
+ */
+static inline bool tasks_take(struct tasks *tasks, struct task *task, bool *half)
 {
 	uint64_t at;
 	struct task_cell *cell = tasks_claim(tasks, &tasks->head, 1, &at);
@@ -86,6 +90,7 @@ static inline bool tasks_take(struct tasks *tasks, struct task *task)
 		return false;
 	*task = cell->task;
 	write_release(&cell->turn, at + tasks->capacity);
+	*half = tasks->capacity == 1 || at % (tasks->capacity / 2) == 0;
 	return true;
 }
 

@@ -55,15 +55,27 @@ static void count(shared_word *number)
 	write_relaxed(number, read_relaxed(number) + 1);
 }
 
+/* Work from a queue; whoever waits for room there hears of it. */
+static bool take(struct dp_workers *workers, struct worker *from, struct task *task)
+{
+	bool half;
+
+	if (!tasks_take(&from->queue, task, &half))
+		return false;
+	if (half)
+		gate_wake(&workers->room);
+	return true;
+}
+
 /* Own work, then that of the own node, then the nearest other. */
 static bool find(struct worker *worker, struct task *task)
 {
-	const struct dp_workers *workers = worker->workers;
+	struct dp_workers *workers = worker->workers;
 
-	if (tasks_take(&worker->queue, task))
+	if (take(workers, worker, task))
 		return true;
 	for (unsigned int i = 0; i + 1 < workers->count; i++)
-		if (tasks_take(&workers->all[worker->order[i]].queue, task)) {
+		if (take(workers, &workers->all[worker->order[i]], task)) {
 			count(i < worker->near ? &worker->from_own_node : &worker->from_other_node);
 			return true;
 		}
@@ -72,7 +84,6 @@ static bool find(struct worker *worker, struct task *task)
 
 static void run(struct worker *worker, const struct task *task)
 {
-	gate_wake(&worker->workers->room);
 	task->work(task->argument);
 	count(&worker->done);
 	if (task->group)

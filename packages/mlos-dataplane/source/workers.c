@@ -10,7 +10,7 @@
 #include "wait.h"
 #include "worker.h"
 
-#define DEFAULT_CAPACITY 256
+#define DEFAULT_CAPACITY 4096 /* 128 KiB for each worker */
 #define MOST_CAPACITY (1u << 20)
 
 static shared_word forks; /* that made this process, since the first pool of workers */

@@ -25,7 +25,7 @@ struct dp_workers;
 /* All zeros is a good choice. */
 struct dp_workers_options {
 	unsigned int threads;  /* how many; 0: one for each processor. More than that share processors */
-	unsigned int capacity; /* how much work each queue holds, a power of two; 0: 256 */
+	unsigned int capacity; /* how much work each queue holds, a power of two; 0: 4096 */
 	unsigned int level;    /* of SCHED_ML, where the kernel has it (see sched_ml(7)); 0: as the caller */
 	unsigned int reserved; /* 0 */
 	uint64_t latency;      /* with a level, in nanoseconds; 0: the level's own */
