@@ -228,23 +228,27 @@ def test_many_publish_the_same_name_and_content_at_once(address: str) -> None:
         assert names.statistics().memory == MIB
 
 
+def attempt(address: str, work: Callable[[broker.Names], Any]) -> Any:
+    """What comes of it on a connection of its own: its result, or a number of errno."""
+    try:
+        with broker.connect(address) as names:
+            return work(names)
+    except OSError as error:
+        return error.errno
+
+
 def as_user(address: str, uid: int, groups: list[int], *work: Callable[[broker.Names], Any]) -> list[Any]:
-    """What comes of each piece of work when such a user does it: its result, or a number of errno."""
+    """What comes of each piece of work when such a user does it."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        os.setgroups(groups)
-        os.setgid(uid)
-        os.setuid(uid)
-        found: list[Any] = []
-        for each in work:
-            try:
-                with broker.connect(address) as names:
-                    found.append(each(names))
-            except OSError as error:
-                found.append(error.errno)
-        os.write(writer, json.dumps(found).encode())
-        os._exit(0)
+        try:
+            os.setgroups(groups)
+            os.setgid(uid)
+            os.setuid(uid)
+            os.write(writer, json.dumps([attempt(address, each) for each in work]).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     os.waitpid(child, 0)
     with os.fdopen(reader, "rb") as answer:
