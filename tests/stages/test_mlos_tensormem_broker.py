@@ -195,7 +195,7 @@ def test_one_user_has_so_many_connections_and_no_more(address: str) -> None:
     assert [link.list() for link in links] == [[]] * 64
     one_more = broker.connect(address)
     assert refusal(one_more.list) in {errno.ECONNRESET, errno.EPIPE}
-    links.pop().close()
+    links.pop()  # whoever lets go of it hangs up
     for _ in range(500):
         with broker.connect(address) as again:
             try:
@@ -363,6 +363,13 @@ def test_the_command_loads_lists_tells_and_removes(address: str, folder: Path) -
     status, _, said = command(address, "rm", "small")
     assert status == 1
     assert "tensormem ls" in said
+
+
+def test_a_connection_that_was_closed_asks_nothing(address: str) -> None:
+    with broker.connect(address) as names:
+        assert names.list() == []
+    with pytest.raises(ValueError, match="closed"):
+        names.list()
 
 
 def test_a_model_that_nobody_has_loaded_is_loaded_and_published(address: str, folder: Path) -> None:

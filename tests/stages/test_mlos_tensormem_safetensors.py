@@ -112,8 +112,8 @@ def test_memory_that_can_still_be_changed_is_no_model(write: Callable[[bytes], P
         file_of(b'{"a": %b, "a": %b}' % ((ALL_BYTES,) * 2)), file_of(b'{"a": %b, "a": %b}' % (NO_BYTES, ALL_BYTES)),
         file_of(b'{"__metadata__": {"k": "1", "k": "2"}, "a": %b}' % ALL_BYTES),
         file_of(b'{"__metadata__": {}, "__metadata__": {}, "a": %b}' % ALL_BYTES),
-        file_of(b'{"a\\u0000b": %b}' % ALL_BYTES), file_of(b'{"a": %b,}' % ALL_BYTES), file_of(b'{"a": %b]' % ALL_BYTES),
-        file_of(b'{"a": {"dtype": "I8", %b}' % ALL_BYTES[1:]),
+        file_of(b'{"a\\u0000b": %b}' % ALL_BYTES), file_of(b'{"a": %b,}' % ALL_BYTES),
+        file_of(b'{"a": %b]' % ALL_BYTES), file_of(b'{"a": {"dtype": "I8", %b}' % ALL_BYTES[1:]),
     ],
 )  # fmt: skip
 def test_a_malformed_file_is_refused(content: bytes, write: Callable[[bytes], Path]) -> None:
