@@ -52,7 +52,8 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        return bool(self.host.run(f"systemctl is-active {self.unit}").stdout.strip() == "active")
+        state: str = self.host.run(f"systemctl is-active {self.unit}").stdout.strip()
+        return state == "active"
 
     @property
     def share(self) -> int:
