@@ -78,7 +78,6 @@ static bool same_description(const struct tensormem_info *one, const struct tens
 
 struct content *content_like(struct content *each, const struct content *content)
 {
-
 	while (each && (strcmp(each->digest, content->digest) != 0 || !same_description(&each->info, &content->info)))
 		each = each->next;
 	return each;
