@@ -195,7 +195,7 @@ def test_one_user_has_so_many_connections_and_no_more(address: str) -> None:
     assert [link.list() for link in links] == [[]] * 64
     one_more = broker.connect(address)
     assert refusal(one_more.list) in {errno.ECONNRESET, errno.EPIPE}
-    links.pop().close()
+    links.pop()  # whoever lets go of it hangs up
     for _ in range(500):
         with broker.connect(address) as again:
             try:
@@ -228,23 +228,27 @@ def test_many_publish_the_same_name_and_content_at_once(address: str) -> None:
         assert names.statistics().memory == MIB
 
 
+def attempt(address: str, work: Callable[[broker.Names], Any]) -> Any:
+    """What comes of it on a connection of its own: its result, or a number of errno."""
+    try:
+        with broker.connect(address) as names:
+            return work(names)
+    except OSError as error:
+        return error.errno
+
+
 def as_user(address: str, uid: int, groups: list[int], *work: Callable[[broker.Names], Any]) -> list[Any]:
-    """What comes of each piece of work when such a user does it: its result, or a number of errno."""
+    """What comes of each piece of work when such a user does it."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        os.setgroups(groups)
-        os.setgid(uid)
-        os.setuid(uid)
-        found: list[Any] = []
-        for each in work:
-            try:
-                with broker.connect(address) as names:
-                    found.append(each(names))
-            except OSError as error:
-                found.append(error.errno)
-        os.write(writer, json.dumps(found).encode())
-        os._exit(0)
+        try:
+            os.setgroups(groups)
+            os.setgid(uid)
+            os.setuid(uid)
+            os.write(writer, json.dumps([attempt(address, each) for each in work]).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     os.waitpid(child, 0)
     with os.fdopen(reader, "rb") as answer:
@@ -359,6 +363,13 @@ def test_the_command_loads_lists_tells_and_removes(address: str, folder: Path) -
     status, _, said = command(address, "rm", "small")
     assert status == 1
     assert "tensormem ls" in said
+
+
+def test_a_connection_that_was_closed_asks_nothing(address: str) -> None:
+    with broker.connect(address) as names:
+        assert names.list() == []
+    with pytest.raises(ValueError, match="closed"):
+        names.list()
 
 
 def test_a_model_that_nobody_has_loaded_is_loaded_and_published(address: str, folder: Path) -> None:

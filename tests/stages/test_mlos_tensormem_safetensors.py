@@ -27,6 +27,7 @@ GOOD: dict[str, Any] = {
     "__metadata__": {"format": "pt"},
 }
 DATA = bytes(range(32))
+NO_BYTES = b'{"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}'
 ALL_BYTES = b'{"dtype": "U8", "shape": [32], "data_offsets": [0, 32]}'
 
 
@@ -108,7 +109,11 @@ def test_memory_that_can_still_be_changed_is_no_model(write: Callable[[bytes], P
         file_of(changed(data_offsets=[24.0, 32.0])), file_of(changed(data_offsets=[2**63, 2**63 + 8])),
         file_of({"a": {"dtype": "U8", "shape": [2**60], "data_offsets": [0, 2**60]}}),
         file_of({"a": {"dtype": "U8", "shape": [32], "data_offsets": [0, 16]}}),
-        file_of(b'{"a": %b, "a": %b}' % ((ALL_BYTES,) * 2)), file_of(b'{"a": {"dtype": "I8", %b}' % ALL_BYTES[1:]),
+        file_of(b'{"a": %b, "a": %b}' % ((ALL_BYTES,) * 2)), file_of(b'{"a": %b, "a": %b}' % (NO_BYTES, ALL_BYTES)),
+        file_of(b'{"__metadata__": {"k": "1", "k": "2"}, "a": %b}' % ALL_BYTES),
+        file_of(b'{"__metadata__": {}, "__metadata__": {}, "a": %b}' % ALL_BYTES),
+        file_of(b'{"a\\u0000b": %b}' % ALL_BYTES), file_of(b'{"a": %b,}' % ALL_BYTES),
+        file_of(b'{"a": %b]' % ALL_BYTES), file_of(b'{"a": {"dtype": "I8", %b}' % ALL_BYTES[1:]),
     ],
 )  # fmt: skip
 def test_a_malformed_file_is_refused(content: bytes, write: Callable[[bytes], Path]) -> None:

@@ -53,19 +53,17 @@ int check_header_length(uint64_t length, uint64_t size, char *why)
 	return 0;
 }
 
-/* Room for one element more in an array that has `count` of them. */
-static int grow(void *array, size_t count, size_t *room, size_t element)
+/* The array, with room for one element more than the `count` that it has; NULL, and it is as it was, without memory. */
+static void *grown(void *array, size_t count, size_t *room, size_t element)
 {
-	void **place = array, *grown;
+	size_t more = *room ? *room * 2 : 16;
 
 	if (count < *room)
-		return 0;
-	grown = reallocarray(*place, *room ? *room * 2 : 16, element);
-	if (!grown)
-		return -1;
-	*room = *room ? *room * 2 : 16;
-	*place = grown;
-	return 0;
+		return array;
+	array = reallocarray(array, more, element);
+	if (array)
+		*room = more;
+	return array;
 }
 
 static int read_dtype(struct reader *reader, struct tensormem_part *part)
@@ -83,12 +81,15 @@ static int read_shape(struct reader *reader, struct tensormem_part *part)
 {
 	struct header *header = reader->header;
 	bool first = true;
+	uint64_t *numbers;
 	int more = -1;
 
 	if (json_take(&reader->json, '['))
 		while ((more = json_element(&reader->json, &first)) == 1) {
-			if (grow(&header->numbers, reader->numbers, &reader->numbers_room, sizeof(*header->numbers)) < 0)
+			numbers = grown(header->numbers, reader->numbers, &reader->numbers_room, sizeof(*numbers));
+			if (!numbers)
 				return -1;
+			header->numbers = numbers;
 			if (part->dimensions++ == MOST_DIMENSIONS ||
 			    !json_natural(&reader->json, &header->numbers[reader->numbers++]))
 				break;
@@ -166,6 +167,7 @@ static int read_metadata(struct reader *reader)
 	struct header *header = reader->header;
 	bool first = true;
 	char *key, *value;
+	const char **metadata;
 	int more = -1;
 
 	if (reader->has_metadata)
@@ -176,8 +178,10 @@ static int read_metadata(struct reader *reader)
 			value = json_text(&reader->json);
 			if (!value)
 				break;
-			if (grow(&header->metadata, header->pairs, &reader->pairs_room, 2 * sizeof(*header->metadata)) < 0)
+			metadata = grown(header->metadata, header->pairs, &reader->pairs_room, 2 * sizeof(*metadata));
+			if (!metadata)
 				return -1;
+			header->metadata = metadata;
 			header->metadata[2 * header->pairs] = key;
 			header->metadata[2 * header->pairs++ + 1] = value;
 		}
@@ -187,6 +191,7 @@ static int read_metadata(struct reader *reader)
 static int read_all(struct reader *reader)
 {
 	struct header *header = reader->header;
+	struct tensormem_part *parts;
 	bool first = true;
 	char *key;
 	int more, result = 0;
@@ -199,8 +204,10 @@ static int read_all(struct reader *reader)
 			result = read_metadata(reader);
 			continue;
 		}
-		if (grow(&header->parts, header->count, &reader->parts_room, sizeof(*header->parts)) < 0)
+		parts = grown(header->parts, header->count, &reader->parts_room, sizeof(*parts));
+		if (!parts)
 			return -1;
+		header->parts = parts;
 		header->parts[header->count] = (struct tensormem_part){.name = key};
 		result = read_part(reader, &header->parts[header->count++]);
 	}

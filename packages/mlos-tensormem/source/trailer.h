@@ -11,6 +11,9 @@
 
 #include "mlos/tensormem.h"
 
+#define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW) /* of each file: see fcntl(2) */
+#define HUGE_PAGE (UINT64_C(2) << 20)
+
 #define TRAILER_SIZE 4096
 #define TRAILER_MAGIC UINT64_C(0x006d656d726e7374) /* "tsnrmem" in little endian */
 #define TRAILER_LAYOUT 1

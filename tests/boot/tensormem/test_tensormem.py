@@ -19,7 +19,6 @@ DATA = 64 << 20
 """Bytes of the model."""
 KIBIBYTE = 1024
 GROUP = "tensor"
-UNTIL_LOADED = "until journalctl --quiet --unit %s --grep '1 tensors'; do sleep 0.5; done"
 
 
 @pytest.fixture(autouse=True)
@@ -37,17 +36,24 @@ class Server:
 
     def start(self, *properties: str) -> None:
         """Come back when it has the model mapped."""
-        options = " ".join(f"--property={each}" for each in properties)
+        options = " ".join(f"--property={each}" for each in (f"StandardOutput=truncate:{self.said}", *properties))
         command = f"tensormem load --hold --group {GROUP} {MODEL}"
         self.host.check_output(f"systemd-run --quiet --unit={self.unit} {options} {command}")
-        self.host.check_output(f"timeout 120 sh -c {UNTIL_LOADED!r}" % self.unit)
+        waiting = f"until grep --quiet 'box: 1 tensors' {self.said}; do sleep 0.5; done"
+        self.host.check_output("timeout 120 sh -c %s", waiting)
 
     def stop(self) -> None:
-        self.host.run(f"systemctl stop {self.unit}; systemctl reset-failed {self.unit}")
+        self.host.run(f"systemctl stop {self.unit}; systemctl reset-failed {self.unit}; rm --force {self.said}")
+
+    @property
+    def said(self) -> str:
+        """The file with what it says."""
+        return f"/run/{self.unit}"
 
     @property
     def is_running(self) -> bool:
-        return self.host.run(f"systemctl is-active {self.unit}").stdout.strip() == "active"
+        state: str = self.host.run(f"systemctl is-active {self.unit}").stdout.strip()
+        return state == "active"
 
     @property
     def share(self) -> int:

@@ -6,24 +6,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "digest.h"
+#include "content.h"
 #include "packet.h"
-
-/* A sealed tensor, which may have several names. */
-struct content {
-	struct content *next;
-	struct tensormem *tensor;
-	struct tensormem_info info;
-	char digest[TENSORMEM_DIGEST_LENGTH];
-	uint64_t names;
-	bool counted; /* when bytes of a user are added up */
-};
 
 /* A name of a content. */
 struct name {
@@ -40,17 +28,6 @@ struct registry {
 	struct tensormem_statistics statistics;
 };
 
-bool refused(struct refusal *refusal, int number, const char *format, ...)
-{
-	va_list arguments;
-
-	refusal->number = number;
-	va_start(arguments, format);
-	vsnprintf(refusal->text, sizeof(refusal->text), format, arguments);
-	va_end(arguments);
-	return false;
-}
-
 struct registry *registry_create(uint64_t limit)
 {
 	struct registry *registry = calloc(1, sizeof(*registry));
@@ -61,25 +38,6 @@ struct registry *registry_create(uint64_t limit)
 	registry->limit = limit;
 	registry->statistics.started = (uint64_t)time(NULL);
 	return registry;
-}
-
-/* May this one see and use the names? The administrator may. */
-static bool open_to(const struct tensormem_scope *scope, const struct peer *peer)
-{
-	if (peer->uid == 0)
-		return true;
-	if (scope->kind == TENSORMEM_SCOPE_USER)
-		return scope->number == peer->uid;
-	for (size_t i = 0; i < peer->group_count; i++)
-		if (peer->groups[i] == scope->number)
-			return true;
-	return false;
-}
-
-static bool may_use(const struct tensormem_scope *scope, const struct peer *peer, struct refusal *refusal)
-{
-	return open_to(scope, peer) ||
-	       refused(refusal, EACCES, "names of %s %u are not yours to see", scope_name(scope->kind), scope->number);
 }
 
 static bool may_change(const struct name *name, const struct peer *peer, struct refusal *refusal)
@@ -148,30 +106,6 @@ static bool has_room(struct registry *registry, const struct peer *peer, const s
 			       "%" PRIu64 " bytes of user %u and %" PRIu64 " more exceed %" PRIu64, used, peer->uid, size,
 			       registry->limit);
 	return true;
-}
-
-static bool same_description(const struct tensormem_info *one, const struct tensormem_info *other)
-{
-	return one->size == other->size && one->meta.dtype == other->meta.dtype && one->meta.model == other->meta.model &&
-	       one->meta.dimensions == other->meta.dimensions &&
-	       memcmp(one->meta.shape, other->meta.shape, sizeof(one->meta.shape)) == 0 &&
-	       memcmp(one->meta.stride, other->meta.stride, sizeof(one->meta.stride)) == 0;
-}
-
-static struct content *known_content(struct registry *registry, const struct content *content)
-{
-	struct content *each = registry->contents;
-
-	while (each && (strcmp(each->digest, content->digest) != 0 || !same_description(&each->info, &content->info)))
-		each = each->next;
-	return each;
-}
-
-static void content_free(struct content *content)
-{
-	if (content)
-		tensormem_close(content->tensor);
-	free(content);
 }
 
 static void forget_content(struct registry *registry, struct content *content)
@@ -271,7 +205,7 @@ bool registry_publish(struct registry *registry, const struct peer *peer, const 
 		content_free(content);
 		return false;
 	}
-	if (digest_of(tensor, &content->info, content->digest) < 0)
+	if (content_digest(content) < 0)
 		refused(refusal, EIO, "the tensor cannot be read: %m");
 	else if (!(made = new_name(peer, scope, name, &content->info)))
 		refused(refusal, ENOMEM, "the broker has no memory left");
@@ -280,7 +214,7 @@ bool registry_publish(struct registry *registry, const struct peer *peer, const 
 		return false;
 	}
 	pthread_mutex_lock(&registry->lock);
-	known = known_content(registry, content);
+	known = content_like(registry->contents, content);
 	if (may_publish(registry, peer, scope, name, replace, &old, refusal) &&
 	    has_room(registry, peer, old, content->info.size, known, refusal)) {
 		if (known) {

@@ -3,29 +3,9 @@
 #ifndef TENSORMEMD_REGISTRY_H
 #define TENSORMEMD_REGISTRY_H
 
-#include <stdbool.h>
-#include <sys/types.h>
+#include "access.h"
 
-#include "mlos/tensormem.h"
-
-#define MOST_GROUPS 256
 #define MOST_NAMES 4096 /* of one user */
-
-/* Who asks, as the kernel says. */
-struct peer {
-	uid_t uid;
-	gid_t groups[MOST_GROUPS];
-	size_t group_count;
-};
-
-/* Why a request is not fulfilled: a number of errno, and a text. */
-struct refusal {
-	int number;
-	char text[200];
-};
-
-/* Always false. */
-bool refused(struct refusal *refusal, int number, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 struct registry;
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import grp
 import os
+import weakref
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -71,7 +72,8 @@ class Names:
 
     def __init__(self, handle: int) -> None:
         """Take over a handle of the library; use `connect`."""
-        self._handle: int | None = handle
+        self._handle = handle
+        self._hang_up = weakref.finalize(self, call, "disconnect", handle)
 
     def __enter__(self) -> Names:
         return self
@@ -81,9 +83,7 @@ class Names:
 
     def close(self) -> None:
         """Hang up; attached tensors stay."""
-        if self._handle is not None:
-            call("disconnect", self._handle)
-        self._handle = None
+        self._hang_up()
 
     def publish(self, name: str, tensor: Tensor, *, group: str | int | None = None, replace: bool = False) -> Named:
         """Give a sealed tensor a name of this user, or of a group; return what the broker knows of it.
@@ -133,7 +133,7 @@ class Names:
         return Statistics(**{field.name: getattr(found, field.name) for field in fields(Statistics)})
 
     def _ask(self, name: str, *arguments: Any, explain: bool = False) -> Any:
-        if self._handle is None:
+        if not self._hang_up.alive:
             raise ValueError("the connection has been closed")
         try:
             return (explained if explain else call)(name, self._handle, *arguments)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "digest.h"
+#include "content.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CHUNK (UINT64_C(1) << 20)
@@ -43,17 +44,19 @@ static int read_mapping(EVP_MD_CTX *context, struct tensormem *tensor, uint64_t 
 	return result;
 }
 
-int digest_of(struct tensormem *tensor, const struct tensormem_info *info, char *text)
+int content_digest(struct content *content)
 {
+	const struct tensormem_info *info = &content->info;
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
+	char *text = content->digest;
 	unsigned int length = 0;
 	int result = -1;
 
 	errno = EIO; /* libcrypto has numbers of its own */
 	if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL))
-		result = info->flags & TENSORMEM_INFO_DEVICE ? read_mapping(context, tensor, info->size)
-							     : read_memfd(context, tensormem_fd(tensor), info->size);
+		result = info->flags & TENSORMEM_INFO_DEVICE ? read_mapping(context, content->tensor, info->size)
+							     : read_memfd(context, tensormem_fd(content->tensor), info->size);
 	if (result == 0 && !EVP_DigestFinal_ex(context, digest, &length))
 		result = -1;
 	EVP_MD_CTX_free(context);
@@ -63,4 +66,26 @@ int digest_of(struct tensormem *tensor, const struct tensormem_info *info, char 
 	for (unsigned int i = 0; i < length; i++)
 		text += sprintf(text, "%02x", digest[i]);
 	return 0;
+}
+
+static bool same_description(const struct tensormem_info *one, const struct tensormem_info *other)
+{
+	return one->size == other->size && one->meta.dtype == other->meta.dtype && one->meta.model == other->meta.model &&
+	       one->meta.dimensions == other->meta.dimensions &&
+	       memcmp(one->meta.shape, other->meta.shape, sizeof(one->meta.shape)) == 0 &&
+	       memcmp(one->meta.stride, other->meta.stride, sizeof(one->meta.stride)) == 0;
+}
+
+struct content *content_like(struct content *each, const struct content *content)
+{
+	while (each && (strcmp(each->digest, content->digest) != 0 || !same_description(&each->info, &content->info)))
+		each = each->next;
+	return each;
+}
+
+void content_free(struct content *content)
+{
+	if (content)
+		tensormem_close(content->tensor);
+	free(content);
 }
