@@ -16,6 +16,7 @@ from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
 from benchmarks.measure import Ratio, peak_mebibytes, seconds
 from benchmarks.onnx_latency import onnx
+from benchmarks.sample_reader import reader
 from benchmarks.sched_fair import sched_fair
 from benchmarks.sched_ml import sched_ml
 from tests import mlos
@@ -51,6 +52,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "flatcar": flatcar,
     "sched_ml": sched_ml,
     "data_plane": data_plane,
+    "reader": reader,
 }
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],
