@@ -16,6 +16,7 @@ from benchmarks.images import images, overlay
 from benchmarks.kernel import kernel
 from benchmarks.measure import Ratio, peak_mebibytes, seconds
 from benchmarks.onnx_latency import onnx
+from benchmarks.sample_reader import reader
 from benchmarks.sched_fair import sched_fair
 from benchmarks.sched_ml import sched_ml
 from benchmarks.tensor_memory import tensor_memory
@@ -53,6 +54,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "sched_ml": sched_ml,
     "tensor_memory": tensor_memory,
     "data_plane": data_plane,
+    "reader": reader,
 }
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],

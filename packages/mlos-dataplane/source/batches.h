@@ -71,6 +71,12 @@ static inline bool batches_is_complete(const struct batches *batches, const stru
 	return slot->state == SLOT_READING && slot->parts == 0 && slot != batches->current;
 }
 
+/* Whether more of what was begun can be handed to the kernel now. */
+static inline bool batches_can_go_on(const struct batches *batches)
+{
+	return batches->current && reads_have_room(&batches->reads);
+}
+
 /* Whether nothing is under way. */
 static inline bool batches_are_idle(const struct batches *batches)
 {

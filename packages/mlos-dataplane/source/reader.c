@@ -1,93 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Samples for this process: a thread reads ahead into as many slots as there is memory for, and stops when none is free.
- * A slot's state is read and written under the lock; everything else about it belongs to the thread while it is being read,
- * and to the program while it is lent.
- */
+/* Samples for this process: what the program sees of ahead.h. */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "batches.h"
-
-struct dp_reader {
-	struct batches batches;
-	bool any_order;
-	uint64_t wanted; /* the next batch, in order */
-	uint64_t left; /* batches that were not handed out */
-	unsigned char *memory;
-	size_t own_memory; /* bytes of it that are to be unmapped */
-	pthread_mutex_t lock;
-	pthread_cond_t freed; /* for the thread */
-	pthread_cond_t ready; /* for the program */
-	bool stop;
-	uint64_t stalls;
-	uint64_t starvations;
-	struct dp_reader_stat stat; /* as of the last batch */
-	pthread_t thread;
-	pid_t process;
-};
-
-static struct slot *find(struct dp_reader *reader, enum slot_state state)
-{
-	for (unsigned int i = 0; i < reader->batches.slot_count; i++)
-		if (reader->batches.slots[i].state == state)
-			return &reader->batches.slots[i];
-	return NULL;
-}
-
-static void *memory_of(const struct dp_reader *reader, const struct slot *slot)
-{
-	return reader->memory + (size_t)(slot - reader->batches.slots) * reader->batches.block_size;
-}
-
-static void publish(struct dp_reader *reader)
-{
-	bool any = false;
-
-	for (unsigned int i = 0; i < reader->batches.slot_count; i++) {
-		struct slot *slot = &reader->batches.slots[i];
-
-		if (!batches_is_complete(&reader->batches, slot))
-			continue;
-		slot->state = SLOT_READY;
-		any = true;
-	}
-	reader->stat = reader->batches.stat;
-	if (any)
-		pthread_cond_broadcast(&reader->ready);
-}
-
-static void *read_ahead(void *of)
-{
-	struct dp_reader *reader = of;
-	struct batches *batches = &reader->batches;
-
-	pthread_mutex_lock(&reader->lock);
-	while (!reader->stop) {
-		struct slot *slot = batches_may_begin(batches) ? find(reader, SLOT_FREE) : NULL;
-
-		if (!slot && batches_are_idle(batches)) {
-			reader->stalls += batches_may_begin(batches);
-			pthread_cond_wait(&reader->freed, &reader->lock);
-			continue;
-		}
-		if (slot)
-			slot->state = SLOT_READING;
-		pthread_mutex_unlock(&reader->lock);
-		if (slot)
-			batches_begin(batches, slot, memory_of(reader, slot));
-		batches_advance(batches, !slot);
-		pthread_mutex_lock(&reader->lock);
-		publish(reader);
-	}
-	pthread_mutex_unlock(&reader->lock);
-	return NULL;
-}
+#include "ahead.h"
 
 ssize_t dp_reader_block_size(const char *path, const struct dp_reader_options *options)
 {
@@ -114,26 +33,12 @@ static int find_memory(struct dp_reader *reader, const struct dp_reader_options 
 	if (reader->memory == MAP_FAILED)
 		return -1;
 	reader->own_memory = needed;
+	madvise(reader->memory, needed, MADV_HUGEPAGE); /* fewer faults; a kernel without does without */
 	return 0;
-}
-
-/* Signals are for the program's own threads. */
-static int start_thread(struct dp_reader *reader)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&reader->thread, NULL, read_ahead, reader);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = error;
-	return error ? -1 : 0;
 }
 
 static int start(struct dp_reader *reader, const struct dp_reader_options *options)
 {
-	pthread_condattr_t attributes;
 	struct reads_setup setup = {
 		.depth = options->depth,
 		.without_uring = options->flags & DP_READER_NO_URING,
@@ -150,13 +55,7 @@ static int start(struct dp_reader *reader, const struct dp_reader_options *optio
 	reader->wanted = options->skip;
 	reader->left = options->skip < reader->batches.count ? reader->batches.count - options->skip : 0;
 	reader->process = getpid();
-	pthread_mutex_init(&reader->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&reader->freed, NULL);
-	pthread_cond_init(&reader->ready, &attributes);
-	pthread_condattr_destroy(&attributes);
-	return start_thread(reader);
+	return ahead_start(reader);
 }
 
 static void discard(struct dp_reader *reader)
@@ -197,11 +96,7 @@ void dp_reader_close(struct dp_reader *reader)
 	/* The child of a fork has neither the thread nor the reads. */
 	if (!reader || !is_ours(reader))
 		return;
-	pthread_mutex_lock(&reader->lock);
-	reader->stop = true;
-	pthread_cond_signal(&reader->freed);
-	pthread_mutex_unlock(&reader->lock);
-	pthread_join(reader->thread, NULL);
+	ahead_stop(reader);
 	discard(reader);
 }
 
@@ -271,10 +166,13 @@ static int next_locked(struct dp_reader *reader, struct dp_batch *batch, int64_t
 	if (reader->left == 0)
 		return 0;
 	while (!(slot = find_ready(reader))) {
-		int error = wait_for_ready(reader, timeout, end);
+		int error;
 
 		reader->starvations += !starved;
 		starved = true;
+		if (ahead_help(reader))
+			continue;
+		error = wait_for_ready(reader, timeout, end);
 		if (error) {
 			errno = error;
 			return -1;

@@ -18,10 +18,12 @@ static int make_bounces(struct reads *reads)
 	if (reads->source->files[SOURCE_DIRECT] < 0)
 		return 0;
 	reads->bounces = mmap(NULL, reads->depth * READS_BOUNCE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (reads->bounces != MAP_FAILED)
-		return 0;
-	reads->bounces = NULL;
-	return -1;
+	if (reads->bounces == MAP_FAILED) {
+		reads->bounces = NULL;
+		return -1;
+	}
+	madvise(reads->bounces, reads->depth * READS_BOUNCE, MADV_HUGEPAGE);
+	return 0;
 }
 
 static int make_tables(struct reads *reads)

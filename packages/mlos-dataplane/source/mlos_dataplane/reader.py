@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -148,6 +149,8 @@ class Reader:
         size = ctypes.sizeof(self._block) * (samples.prefetch or 4)
         if memory is None:
             memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            with contextlib.suppress(OSError):  # a kernel without huge pages does without
+                memory.madvise(mmap.MADV_HUGEPAGE)
         self._memory = memory
         options.memory_size = memoryview(memory).nbytes
         options.memory = ctypes.addressof(ctypes.c_ubyte.from_buffer(memory))
