@@ -67,7 +67,7 @@ def allocate(
 
 
 def node_of(memory: memoryview, offset: int = 0) -> int:
-    """The node that has the page of a byte of writable memory. Raises FileNotFoundError (ENOENT) before its first use."""
+    """The node that has the page of a byte of writable memory. Raises FileNotFoundError before its first use."""
     return _known(library.dp_numa_node_of(ctypes.addressof(ctypes.c_ubyte.from_buffer(memory, offset))))
 
 
