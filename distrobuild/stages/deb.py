@@ -97,6 +97,7 @@ class DebStage(Stage[DebOptions]):
             "description": _description(package.description),
             "build_depends": self._debian_relations(package, "build_depends"),
             "relations": relations,
+            "named": self._named_packages(package),
         }
         debian.mkdir()
         (debian / "source").mkdir()
@@ -110,6 +111,11 @@ class DebStage(Stage[DebOptions]):
         if package.lintian_overrides:
             text = render(TEMPLATES / "lintian-overrides.j2", facts)
             (debian / f"{package.name}.lintian-overrides").write_text(text, "utf-8")
+
+    def _named_packages(self, package: Package) -> list[str]:
+        """What `depends` names: that holds instead of what the libraries of these packages would ask for."""
+        base = self.options.base_distribution, self.options.base_suite
+        return sorted({relation.name for any_of in on_base(package.depends, *base) for relation in any_of})
 
     def _debian_relations(self, package: Package, field: str) -> list[str]:
         base = self.options.base_distribution, self.options.base_suite

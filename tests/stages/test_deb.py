@@ -143,6 +143,11 @@ def test_c_sources_are_compiled_and_their_libraries_found(tmp_path: Path, make_j
     assert job.sandbox.read(["/work/root/usr/libexec/hello"]) == b"hello\n"
 
 
+def test_a_library_that_a_package_names_is_not_needed_in_the_version_of_the_tools_root(make_job: MakeJob) -> None:
+    relations = control(build(make_job({"package": PACKAGES / "mlos-dataplane"}), "mlos-dataplane"))["Depends"]
+    assert [each for each in relations.split(", ") if "hwloc" in each] == ["libhwloc15"]
+
+
 def test_a_failing_build_ends_with_what_the_compiler_said(tmp_path: Path, make_job: MakeJob) -> None:
     folder = sample(tmp_path, "architecture: any\nbuild: [make hello]\n", **{"hello.c": "int main(void) { oops }\n"})
     with pytest.raises(ProgramFailed) as caught:

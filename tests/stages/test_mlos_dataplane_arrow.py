@@ -94,6 +94,11 @@ def test_what_arrow_cannot_say_is_refused(memory: Any, dtype: Any, shape: Any, e
     assert getattr(caught.value, "hint", "x")
 
 
+def test_type_and_shape_are_the_memorys_own_unless_they_are_given() -> None:
+    assert (arrow.Array(numbers(6)).dtype, arrow.Array(numbers(6)).shape) == ("int32", (6,))
+    assert arrow.Array(numbers(6), "int64").shape == (3,)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint16", "uint64", "float16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(0,), (6,), (2, 3), (0, 4), (2, 1, 1, 1, 1, 1, 1, 3)])
 def test_types_and_shapes_survive(dtype: str, shape: tuple[int, ...]) -> None:

@@ -73,8 +73,8 @@ def _bytes_of(dtype: str, shape: Sequence[int]) -> int:
 class Array:
     """Elements in memory as an Arrow array, for whoever calls `__arrow_c_array__`.
 
-    Rows of several elements are tensors (`arrow.fixed_shape_tensor`). The memory stays until the last array made of it is
-    released; that nobody writes to it meanwhile is up to its owner.
+    Rows of several elements are tensors (`arrow.fixed_shape_tensor`). The memory stays until the last array made of it
+    is released; that nobody writes to it meanwhile is up to its owner.
     """
 
     def __init__(
@@ -82,13 +82,15 @@ class Array:
     ) -> None:
         """Anything with the buffer protocol, in one piece; `dtype` (NumPy's name) and `shape` are its own if not given.
 
-        Raises `UnsupportedArray` for a type that Arrow does not have, ValueError for a shape that does not fit the memory.
+        Raises `UnsupportedArray` for a type that Arrow does not have, ValueError for a shape that does not fit.
         """
         view = memoryview(memory)
         if not view.c_contiguous:
             raise ValueError("the memory is not in one piece, row by row")
         self.dtype = dtype or f"{_KINDS.get(view.format.lstrip('@=<'), view.format)}{view.itemsize * 8}"
-        self.shape = tuple(view.shape if shape is None and dtype is None else (view.nbytes,) if shape is None else shape)
+        if shape is None:
+            shape = (view.nbytes // _bytes_of(dtype, (1,)),) if dtype else view.shape or ()
+        self.shape = tuple(shape)
         self.name = name
         if _bytes_of(self.dtype, self.shape) != view.nbytes:
             raise ValueError(f"{view.nbytes} bytes are no {self.dtype} of shape {self.shape}")

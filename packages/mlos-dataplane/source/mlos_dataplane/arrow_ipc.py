@@ -40,7 +40,7 @@ class TooSmall(DataplaneError):
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow
+        import pyarrow  # type: ignore[import-not-found, unused-ignore]
     except ImportError as error:
         raise NoArrow(errno.ENOTSUP, f"{error}") from None
     return pyarrow
@@ -53,8 +53,8 @@ Batch = Sequence[Array] | Any
 def write(sink: str | os.PathLike[str] | BinaryIO | memoryview, batches: Iterable[Batch]) -> int:
     """Write batches of one schema, and return how many bytes that took.
 
-    A path gets an IPC file. A file object, such as a socket's or a pipe's, and memory, such as a tensor's, get a stream.
-    Raises `NoArrow`, `TooSmall`, ValueError for columns that do not belong together, OSError.
+    A path gets an IPC file. A file object, such as a socket's or a pipe's, and memory, such as a tensor's, get a
+    stream. Raises `NoArrow`, `TooSmall`, ValueError for columns that do not belong together, OSError.
     """
     pyarrow = _pyarrow()
     converted = _record_batches(pyarrow, batches)
@@ -75,8 +75,8 @@ def size_of(batches: Iterable[Batch]) -> int:
 def read(source: str | os.PathLike[str] | BinaryIO | memoryview) -> Iterator[list[Column]]:
     """The batches of a file (by its path, mapped), of a file object with a stream, or of memory with either.
 
-    Columns of a mapped file and of memory are seen where they are. Raises `NoArrow`; `BadArray` if it is no Arrow data or
-    is truncated; `UnsupportedArray`; OSError.
+    Columns of a mapped file and of memory are seen where they are. Raises `NoArrow`; `BadArray` if it is no Arrow data
+    or is truncated; `UnsupportedArray`; OSError.
     """
     pyarrow = _pyarrow()
     return _batches(pyarrow, source)

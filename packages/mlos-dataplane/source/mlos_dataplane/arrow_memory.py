@@ -72,7 +72,7 @@ def _address(function: Any) -> int | None:
 
 
 def new_capsule(kind: type[Schema | Array]) -> tuple[object, int]:
-    """A capsule with an empty structure, which is released with it unless somebody takes it over; and the address of that."""
+    """A capsule with an empty structure, and where that is. They go together, unless somebody takes over the second."""
     address = _allocate(1, ctypes.sizeof(kind))
     if not address:
         raise MemoryError

@@ -133,7 +133,7 @@ _FUNCTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
         "python_drop_array": (None, _POINTER),
     },
 }
-"""Kind and name of each function to its result and its arguments, as in <mlos/dataplane.h>, <mlos/numa.h> and <mlos/arrow.h>."""
+"""Kind and name of each function to its result and its arguments, as in the headers below mlos/."""
 
 
 def _load() -> ctypes.CDLL:

@@ -49,9 +49,9 @@ def allocate(
 ) -> memoryview:
     """So many zeroed bytes on these nodes, which go when no view or array of them is left.
 
-    `huge=True` takes the machine's reserved 2 MiB pages (`size` is a multiple of that), None such where there are any and else
-    transparent ones; `populate` allocates now and not at the first use. Raises OSError: EINVAL for a node that is not
-    there or has no memory, ENOMEM, EPERM where a container may not choose.
+    `huge=True` takes the machine's reserved 2 MiB pages (`size` is a multiple of that), None such where there are any
+    and else transparent ones; `populate` allocates now and not at the first use. Raises OSError: EINVAL for a node that
+    is not there or has no memory, ENOMEM, EPERM where a container may not choose.
     """
     if size < 0 or any(not 0 <= node < 2**32 for node in nodes):
         raise ValueError("sizes and numbers of nodes are positive")
@@ -67,7 +67,7 @@ def allocate(
 
 
 def node_of(memory: memoryview, offset: int = 0) -> int:
-    """The node that has the page of this byte of writable memory. Raises FileNotFoundError (ENOENT) before its first use."""
+    """The node that has the page of a byte of writable memory. Raises FileNotFoundError before its first use."""
     return _known(library.dp_numa_node_of(ctypes.addressof(ctypes.c_ubyte.from_buffer(memory, offset))))
 
 
@@ -85,7 +85,7 @@ def node_of_device(path: str | os.PathLike[str]) -> int:
 
 
 def distance(origin: int, to: int) -> int:
-    """How far a node's memory is: 10 is a node's own, 20 takes twice as long. Raises OSError: EINVAL for no such node."""
+    """How far a node's memory is: 10 is its own, 20 takes twice as long. Raises OSError: EINVAL for no such node."""
     return _known(library.dp_numa_distance(origin, to))
 
 

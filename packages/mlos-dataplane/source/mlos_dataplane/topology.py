@@ -122,7 +122,7 @@ def _library() -> ctypes.CDLL:
 
 
 def read() -> Topology:
-    """This machine, or the one that hwloc's variables of the environment describe. Raises `NoTopology`, OSError."""
+    """Ask hwloc, whose variables of the environment may describe another machine. Raises `NoTopology`, OSError."""
     library = _library()
     machine = library.dp_topology_read()
     if not machine:
