@@ -8,6 +8,7 @@ import random
 import shutil
 import struct
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -158,9 +159,10 @@ with dataplane.Reader(sys.argv[1], samples(cache=dataplane.Cache.BYPASS)) as rea
     stat = reader.stat()
     print(stat.direct == expected, stat.direct_bytes == expected * stat.bytes)
 """
-    for file in (path, Path(shutil.copy(path, f"/dev/shm/{path.parent.name}"))):
-        assert python.say(program, file) == f"{RECORDS}\nTrue True"
-    file.unlink()
+    assert python.say(program, path) == f"{RECORDS}\nTrue True"
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        shutil.copy(path, file.name)
+        assert python.say(program, Path(file.name)) == f"{RECORDS}\nTrue True"
 
 
 def test_aligned_samples_go_past_the_page_cache_without_a_copy(python: Python, tmp_path: Path) -> None:

@@ -10,6 +10,12 @@
         for message in samples:
             ...
 
+Samples of a file, for training, in batches that are read ahead:
+
+    with dataplane.Reader("train.bin", dataplane.Samples(record_size=4096, batch=64, seed=1)) as reader:
+        for batch in reader:
+            images = batch.array("f4", (32, 32))
+
 Timeouts are seconds, None waits for as long as it takes. What the library refuses raises OSError or a kind of it.
 """
 
