@@ -18,7 +18,7 @@ extern "C" {
 enum dp_numa_policy {
 	DP_NUMA_PREFERRED,  /* these nodes while they have room, then any other */
 	DP_NUMA_STRICT,     /* these nodes or none */
-	DP_NUMA_INTERLEAVE, /* page after page from one node after the other */
+	DP_NUMA_INTERLEAVE, /* page after page, of whichever size the kernel takes, from one node after the other */
 };
 
 #define DP_NUMA_HUGE (1U << 0)     /* the machine's reserved 2 MiB pages, or ENOMEM; they are allocated at once */
