@@ -15,7 +15,7 @@ from tests import mlos
 SOURCE = mlos.ROOT / "packages" / "mlos-dataplane" / "source"
 PROGRAMS = Path(__file__).with_name("dataplane")
 REQUIREMENTS = Path(__file__).with_name("reader.requirements")
-ROUNDS = {"warm": 15, "cold": 5}
+ROUNDS = {"warm": 9, "cold": 5}
 BAR = "0.67"
 """1.5 times as fast."""
 DEATH_BAR = 100.0
