@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.stages import tensormem_host  # noqa: F401  # makes the module importable
 from tests.stages.dataplane_host import environment
 
 import mlos_dataplane as dataplane  # isort: skip  # after dataplane_host, which makes it importable
 from mlos_dataplane import arrow, arrow_ipc, arrow_memory  # isort: skip
+from tensormem import Tensor  # isort: skip
 
 
 def held() -> int:
@@ -125,6 +127,24 @@ def test_a_block_goes_back_to_its_pool_with_the_array() -> None:
         del column
         gc.collect()
         assert pool.take() != handle
+
+
+def test_a_sealed_tensor_is_an_array_with_its_own_name_and_shape_and_outlives_its_handle() -> None:
+    tensor = Tensor.create((2, 3), "float32", name="weights", device=False)
+    with tensor.writing() as memory:
+        memory[20:24] = b"last"
+    tensor.seal()
+    exported = arrow.Array.of_tensor(tensor)
+    tensor.close()
+    (column,) = arrow.read(exported)
+    del exported, tensor
+    gc.collect()
+    assert (column.name, column.dtype, column.shape) == ("weights", "float32", (2, 3))
+    assert bytes(column.view()[20:]) == b"last"
+    strided = Tensor.create(32, None, device=False)
+    strided.describe("odd", "int8", (4,), (8,))
+    with pytest.raises(arrow.UnsupportedArray):
+        arrow.Array.of_tensor(strided)
 
 
 def test_a_foreign_array_that_contradicts_itself_is_refused_and_stays_its_makers() -> None:
