@@ -183,8 +183,11 @@ def test_file_descriptors_that_are_no_tensors_are_refused_and_closed(address: st
         for fds in ([file.fileno()], [writer]):
             link.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
             assert json.loads(link.recv(65536))["error"] == errno.EINVAL
-        link.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writer, writer]))])
-        assert json.loads(link.recv(65536))["error"] == errno.EBADMSG
+        for packet, fds in ((message, [writer, writer]), (b"{", [writer])):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as another:
+                another.connect(address)
+                another.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+                assert json.loads(another.recv(65536))["error"] == errno.EBADMSG
         os.close(writer)
         assert os.read(reader, 1) == b""  # nobody has the other end any more
         os.close(reader)
