@@ -105,10 +105,20 @@ class KernelTestStage(Stage[KernelTestOptions]):
         """QEMU with this machine."""
         options = self.options
         accel = COUNTED if options.counted else ("-accel", accelerator.argument)
+        # Processors that share a socket share a cache, and the kernel warns if they are on different nodes.
+        sockets = f",sockets={options.cpus}" if options.numa_nodes > 1 else ""
         parameters = [*PARAMETERS, *options.parameters, *(["--", *options.arguments] if options.arguments else [])]
         return [
             *(QEMU, "-no-user-config", "-nodefaults", "-machine", "q35,sata=off", "-display", "none", "-no-reboot"),
-            *(*accel, "-cpu", PROCESSORS[accelerator.kind], "-smp", str(options.cpus), "-m", f"{options.memory_mib}M"),
+            *(
+                *accel,
+                "-cpu",
+                PROCESSORS[accelerator.kind],
+                "-smp",
+                f"{options.cpus}{sockets}",
+                "-m",
+                f"{options.memory_mib}M",
+            ),
             *("-kernel", "/work/vmlinuz", "-initrd", "/work/initrd.cpio", "-append", " ".join(parameters)),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
             *(self._numa() if options.numa_nodes > 1 else ()),

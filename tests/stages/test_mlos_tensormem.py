@@ -44,17 +44,14 @@ def sources() -> list[str]:
 
 @pytest.mark.parametrize("kind", ["memfd", "device"])
 def test_a_tensor_does_what_its_manual_page_says(job: Job, kind: str) -> None:
-    library = "/work/source/libtensormem.so.1"
-    job.sandbox.run(["cc", *FLAGS, "-O2", "-o", "conformance", CONFORMANCE, library, "-pthread"])
-    code, said = status(job, "/work/conformance", kind)
+    code, said = status(job, "/work/source/conformance", kind)
     if code == NO_DEVICE:
         pytest.skip("this kernel has no /dev/tensor")
     assert code == 0, said
     assert len(re.findall(r"^ok \d+ \w+$", said, re.MULTILINE)) > 20
 
 
-def test_the_program_for_machines_without_anything_runs(job: Job) -> None:
-    job.sandbox.run(["make", "--silent", "conformance", "CFLAGS=-O2 -Werror"], cwd="/work/source")
+def test_a_single_case_can_be_named(job: Job) -> None:
     code, said = status(job, "/work/source/conformance", "memfd", "generations_only_grow")
     assert (code, said) == (0, "TAP version 13\n1..1\nok 1 generations_only_grow\n")
     assert status(job, "/work/source/conformance", "memfd", "no_such_case")[0] == 64

@@ -105,6 +105,15 @@ def test_members_of_the_group_may_use_the_device(host: Host, facts: Facts) -> No
     assert (device.user, device.group, device.mode) == ("root", GROUP, 0o660)
 
 
+@pytest.mark.parametrize("kind", ["memfd", "device"])
+def test_the_library_keeps_its_promises_on_this_kernel(host: Host, kind: str) -> None:
+    if kind == "device" and not host.file("/dev/tensor").exists:
+        pytest.skip("this kernel has no /dev/tensor")
+    done = host.run(f"/usr/libexec/mlos-tensormem/conformance {kind}")
+    assert done.rc == 0, done.stdout + done.stderr
+    assert done.stdout.count("\nok ") > 20
+
+
 def test_the_broker_is_started_by_whoever_asks(host: Host) -> None:
     assert host.service("tensormemd.socket").is_enabled
     assert host.service("tensormemd.socket").is_running

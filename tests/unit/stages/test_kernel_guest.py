@@ -21,11 +21,13 @@ def following(arguments: list[str], option: str) -> list[str]:
 
 def test_one_node_needs_no_word() -> None:
     assert "-numa" not in command(cpus=4)
+    assert following(command(cpus=4), "-smp") == ["4"]
 
 
 def test_nodes_share_memory_and_processors() -> None:
     arguments = command(cpus=3, memory_mib=1025, numa_nodes=2)
     assert following(arguments, "-m") == ["1025M"]
+    assert following(arguments, "-smp") == ["3,sockets=3"]
     assert following(arguments, "-object") == [
         "memory-backend-ram,id=memory0,size=513M",
         "memory-backend-ram,id=memory1,size=512M",

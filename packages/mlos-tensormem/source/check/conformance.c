@@ -4,7 +4,7 @@
  * device, and all cases if none is named. It speaks TAP: a line for each case, and before it one of standard error for every
  * expectation that failed. Exit status 1 if there was any, 64 for wrong usage, 77 where there is no such device.
  *
- * `make conformance` links it for machines that have nothing but a kernel.
+ * The package has it as /usr/libexec/mlos-tensormem/conformance.
  */
 #define _GNU_SOURCE
 #include <errno.h>
