@@ -7,29 +7,28 @@ import ctypes
 import os
 from collections.abc import Iterator
 from functools import partial
-from types import TracebackType
-from typing import Self
 
-from mlos_dataplane.library import PeerLeft, ends_at, fail, library, wait
+from mlos_dataplane.library import PeerLeft, ends_at, library, wait
+from mlos_dataplane.opened import Opened
 from mlos_dataplane.pool import Pool
 from mlos_dataplane.reader import Batch, RawBatch, lend
 from mlos_dataplane.ring import Consumer, Producer
 from mlos_dataplane.samples import Samples, options_of
 
 
-class Feed:
-    """Who reads, into blocks of a pool, and passes their handles on through a ring of BATCH_MESSAGE bytes a message."""
+class Feed(Opened):
+    """Who reads, into blocks of a pool, and passes their handles on through a ring of BATCH_MESSAGE bytes a message.
+
+    When it is closed, pool and ring stay open.
+    """
 
     def __init__(self, path: str | os.PathLike[str], samples: Samples, pool: Pool, ring: Producer) -> None:
         """Raises what `Reader` does, and OSError: EINVAL if blocks are smaller than `block_size(path, samples)`."""
         options, self._extents = options_of(samples)
         self._pool, self._ring = pool, ring  # both are in use until this is closed
-        self._handle: int | None = library.dp_feed_open(
-            os.fsencode(path), ctypes.byref(options), pool.handle(), ring.handle()
-        )
-        if not self._handle:
-            raise fail(os.fspath(path))
-        self._batches: int = library.dp_feed_batches(self._handle)
+        opened = library.dp_feed_open(os.fsencode(path), ctypes.byref(options), pool.handle(), ring.handle())
+        super().__init__(opened, library.dp_feed_close, "the feed", os.fspath(path))
+        self._batches: int = library.dp_feed_batches(self.handle())
 
     def __len__(self) -> int:
         """Batches in all, those that were skipped included."""
@@ -40,28 +39,12 @@ class Feed:
 
         Raises `PeerDied`, `PeerLeft` (the batch is kept for a successor), BlockingIOError (timeout 0), TimeoutError.
         """
-        if self._handle is None:
-            raise ValueError("the feed is closed")
-        return bool(wait(partial(library.dp_feed_step, self._handle), ends_at(timeout)))
+        return bool(wait(partial(library.dp_feed_step, self.handle()), ends_at(timeout)))
 
     def run(self) -> None:
         """Pass all batches on."""
         while self.step():
             pass
-
-    def close(self) -> None:
-        """Once is enough, more do no harm. Pool and ring stay open."""
-        handle, self._handle = self._handle, None
-        if handle:
-            library.dp_feed_close(handle)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class BatchReceiver:
@@ -100,8 +83,5 @@ class BatchReceiver:
         )  # fmt: skip
         wait(receive, ends_at(timeout))
         self.next_batch, self.batches = raw.number + 1, batches.value
-        self._pool.lend()
-        return lend(raw, self._block.from_address(raw.data), self._give_back)
-
-    def _give_back(self, raw: RawBatch) -> None:
-        self._pool.take_back(raw.handle)
+        lent = self._pool.lend(raw.handle)
+        return lend(raw, self._block.from_address(raw.data), lambda _raw: lent.give_back())

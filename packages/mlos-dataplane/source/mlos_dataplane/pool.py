@@ -7,10 +7,9 @@ import contextlib
 import ctypes
 import os
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 from mlos_dataplane.library import fail, library
+from mlos_dataplane.opened import Opened
 
 
 def create_pool(path: str | os.PathLike[str] | None, block_size: int, blocks: int) -> int:
@@ -26,7 +25,7 @@ def create_pool(path: str | os.PathLike[str] | None, block_size: int, blocks: in
     return made
 
 
-class Pool:
+class Pool(Opened):
     """Part in a pool.
 
     Who gives: `take`, write, push the handle, `pass_on`. Who receives: pop the handle, `adopt`, read, `give_back`.
@@ -40,15 +39,13 @@ class Pool:
 
         Raises `OtherVersion`, `Damaged`, or OSError: EBUSY if 64 processes do already.
         """
-        self._handle: int | None
         if isinstance(place, int):
-            self._handle = library.dp_pool_open_fd(place)
+            opened = library.dp_pool_open_fd(place)
         else:
-            self._handle = library.dp_pool_open(os.fsencode(place))
-        if not self._handle:
-            raise fail(place if isinstance(place, int) else os.fspath(place))
-        self.block_size: int = library.dp_pool_block_size(self._handle)
-        self.blocks: int = library.dp_pool_blocks(self._handle)
+            opened, place = library.dp_pool_open(os.fsencode(place)), os.fspath(place)
+        super().__init__(opened, library.dp_pool_close, "the pool", place)
+        self.block_size: int = library.dp_pool_block_size(opened)
+        self.blocks: int = library.dp_pool_blocks(opened)
         self._in_use = 0
 
     def take(self) -> int:
@@ -74,15 +71,16 @@ class Pool:
 
     def lend(self, handle: int) -> Lent:
         """A block of ours for somebody who keeps it beyond a `with` statement. It is free when the result is gone."""
-        address = library.dp_pool_block(self._open(), handle)
+        address = library.dp_pool_block(self.handle(), handle)
         if not address:
             raise fail()
         self._in_use += 1
         return Lent(self, handle, address)
 
     def _take_back(self, handle: int) -> None:
+        """The block is free, whatever became of it meanwhile."""
         self._in_use -= 1
-        self.give_back(handle)
+        library.dp_pool_give_back(self.handle(), handle)
 
     def pass_on(self, handle: int) -> bool:
         """Let go of a block whose handle was pushed. Returns whether it was ours still: the receiver may be faster."""
@@ -103,32 +101,7 @@ class Pool:
         """Leave, and give back what is ours still. Raises BufferError while the bytes of a block are in use."""
         if self._in_use:
             raise BufferError("a block is in use")
-        handle, self._handle = self._handle, None
-        if handle:
-            library.dp_pool_close(handle)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def lend(self) -> None:
-        """The pool cannot be closed before a block that the library has adopted is taken back."""
-        self._in_use += 1
-
-    def take_back(self, handle: int) -> None:
-        """The block is free, whatever became of it meanwhile."""
-        self._in_use -= 1
-        library.dp_pool_give_back(self.handle(), handle)
-
-    def handle(self) -> int:
-        """The library's. Raises ValueError once it is closed."""
-        if self._handle is None:
-            raise ValueError("the pool is closed")
-        return self._handle
+        super().close()
 
 
 class Lent:
@@ -137,6 +110,12 @@ class Lent:
     def __init__(self, pool: Pool, handle: int, address: int) -> None:
         """Use `Pool.lend`."""
         self._pool, self._handle, self.address = pool, handle, address
+        self._is_back = False
 
-    def __del__(self) -> None:
-        self._pool._take_back(self._handle)
+    def give_back(self) -> None:
+        """Once is enough, more do no harm."""
+        if not self._is_back:
+            self._is_back = True
+            self._pool._take_back(self._handle)
+
+    __del__ = give_back

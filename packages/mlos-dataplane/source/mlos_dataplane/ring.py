@@ -8,10 +8,9 @@ import enum
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from mlos_dataplane.library import PeerLeft, ends_at, fail, library, wait
+from mlos_dataplane.opened import Opened
 
 BATCH = 256
 """Messages that an iterator fetches at once; they are in this process then, and lost if it dies."""
@@ -49,7 +48,7 @@ def _create(kind: str, path: str | os.PathLike[str] | None, message_size: int, c
     return made
 
 
-class _Side:
+class _Side(Opened):
     """One side of a ring or a queue, and this process's place there."""
 
     _side: int
@@ -60,40 +59,18 @@ class _Side:
 
         Raises `OtherVersion`, `Damaged`, or OSError: EBUSY while living processes have all places of this side.
         """
-        self._handle: int | None
         if isinstance(place, int):
-            self._handle = self._call("open_fd")(place, self._side)
+            opened = self._call("open_fd")(place, self._side)
         else:
-            self._handle = self._call("open")(os.fsencode(place), self._side)
-        if not self._handle:
-            raise fail(place if isinstance(place, int) else os.fspath(place))
-        self.message_size: int = self._call("message_size")(self._handle)
-        self.capacity: int = self._call("capacity")(self._handle)
+            opened, place = self._call("open")(os.fsencode(place), self._side), os.fspath(place)
+        super().__init__(opened, self._call("close"), "this side", place)
+        self.message_size: int = self._call("message_size")(opened)
+        self.capacity: int = self._call("capacity")(opened)
 
     @property
     def peer(self) -> Peer:
         """What became of the other side, as of now."""
         return Peer(self._call("peer")(self.handle()))
-
-    def close(self) -> None:
-        """Leave in good order. Once is enough, more do no harm."""
-        handle, self._handle = self._handle, None
-        if handle:
-            self._call("close")(handle)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def handle(self) -> int:
-        """The library's. Raises ValueError once it is closed."""
-        if self._handle is None:
-            raise ValueError("this side is closed")
-        return self._handle
 
     def _call(self, name: str) -> Callable[..., int]:
         function: Callable[..., int] = getattr(library, f"dp_{self._kind}_{name}")

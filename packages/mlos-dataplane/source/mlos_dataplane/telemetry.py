@@ -6,10 +6,9 @@ from __future__ import annotations
 import ctypes
 import enum
 import os
-from types import TracebackType
-from typing import Self
 
 from mlos_dataplane.library import fail, library
+from mlos_dataplane.opened import Opened
 
 _WRITER, _READER = 0, 1
 
@@ -49,33 +48,13 @@ def create_telemetry(path: str | os.PathLike[str], capacity: int = 65536) -> Non
         raise fail(os.fspath(path))
 
 
-class _Side:
+class _Side(Opened):
     _side: int
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises `OtherVersion`, `Damaged`, or OSError: EBUSY while a living process has this side."""
-        self._handle: int | None = library.dp_telemetry_open(os.fsencode(path), self._side)
-        if not self._handle:
-            raise fail(os.fspath(path))
-
-    def close(self) -> None:
-        """Once is enough, more do no harm."""
-        handle, self._handle = self._handle, None
-        if handle:
-            library.dp_telemetry_close(handle)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _open(self) -> int:
-        if self._handle is None:
-            raise ValueError("the telemetry is closed")
-        return self._handle
+        opened = library.dp_telemetry_open(os.fsencode(path), self._side)
+        super().__init__(opened, library.dp_telemetry_close, "the telemetry", os.fspath(path))
 
 
 class TelemetryWriter(_Side):
@@ -86,7 +65,7 @@ class TelemetryWriter(_Side):
     def record(self, size: int = 0, latency: float = 0.0, kind: Kind = Kind.WORK) -> None:
         """Note that `size` bytes were passed on and took `latency` seconds, or an allocation."""
         event = _Event(kind, size, round(latency * 1e9))
-        library.dp_telemetry_record(self._open(), ctypes.byref(event))
+        library.dp_telemetry_record(self.handle(), ctypes.byref(event))
 
 
 class TelemetryReader(_Side):
@@ -100,6 +79,6 @@ class TelemetryReader(_Side):
 
     def totals(self) -> Totals:
         """Sums over all that this reader has seen, up to now. Raises `Damaged`."""
-        if library.dp_telemetry_read(self._open(), ctypes.byref(self._totals)) < 0:
+        if library.dp_telemetry_read(self.handle(), ctypes.byref(self._totals)) < 0:
             raise fail()
         return Totals.from_buffer_copy(self._totals)
