@@ -29,7 +29,7 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         table = DISTRIBUTIONS[DistributionName.DEBIAN]
         wanted = {*PROGRAMS, *table.minimal, *table.live, table.keyring_package, "linux-source-6.12", "chrony"}
-        wanted |= {"bcache-tools", "e2fsprogs", "kmod"}
+        wanted |= {"bcache-tools", "e2fsprogs", "kmod", "libhwloc15"}
         self.work = folder
         self.folder = folder / "archive"
         self.key = SigningKey.make(folder, "debian-archive")
