@@ -162,6 +162,10 @@ def test_a_capsule_that_nobody_takes_gives_its_memory_back() -> None:
         assert mappings() == before + 1
         del capsule
         assert mappings() == before
+        # Dropped because of an exception, which is to arrive.
+        with pytest.raises(TypeError):
+            int(tensor.__dlpack__(**options))  # type: ignore[call-overload]
+        assert mappings() == before
     tensor.seal()
     with pytest.raises(BufferError, match="read-only"):
         tensor.__dlpack__()

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tensors for whoever speaks DLPack. The structures are those of its specification, versions 0.8 and 1.0. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend.h"
 
@@ -155,4 +157,19 @@ void *tensormem_dlpack(struct tensormem *tensor, int versioned)
 		fill(&export->head.plain.tensor, export, &info.meta);
 	}
 	return export;
+}
+
+/* The interpreter that runs in this process is looked up, so that programs without one need none. */
+void tensormem_dlpack_drop(void *capsule)
+{
+	const char *(*name_of)(void *) = (const char *(*)(void *))dlsym(RTLD_DEFAULT, "PyCapsule_GetName");
+	void *(*pointer_of)(void *, const char *) =
+		(void *(*)(void *, const char *))dlsym(RTLD_DEFAULT, "PyCapsule_GetPointer");
+	const char *name = name_of(capsule);
+	void *managed = pointer_of(capsule, name);
+
+	if (strcmp(name, "dltensor") == 0)
+		((struct managed *)managed)->deleter(managed);
+	else if (strcmp(name, "dltensor_versioned") == 0)
+		((struct managed_versioned *)managed)->deleter(managed);
 }

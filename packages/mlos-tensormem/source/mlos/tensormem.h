@@ -161,6 +161,12 @@ void tensormem_pool_close(struct tensormem_pool *pool);
 void *tensormem_dlpack(struct tensormem *tensor, int versioned);
 
 /*
+ * The destructor of a PyCapsule over such a structure, which deletes it unless somebody has taken it out and renamed the
+ * capsule. One that is written in Python would lose the exception because of which a capsule is dropped.
+ */
+void tensormem_dlpack_drop(void *capsule);
+
+/*
  * Model files of the format safetensors, loaded straight into one sealed tensor. The memory is such a file again, but for
  * padding: its data begin at a page. A file may come from anybody: its header must describe every byte of the data once, in
  * parts whose size follows from their shape, and nothing is allocated for a file before that is known.

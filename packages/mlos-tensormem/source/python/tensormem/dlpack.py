@@ -6,34 +6,16 @@ from __future__ import annotations
 import ctypes
 import errno
 
-from tensormem.library import call
+from tensormem.library import address_of, call
 
 CPU = (1, 0)
 """kDLCPU and the number of the device."""
 
 _api = ctypes.pythonapi
-_Destructor = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
-_Deleter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, _Destructor)(("PyCapsule_New", _api))
-_is_valid = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_IsValid", _api))
-_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
+_new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)(("PyCapsule_New", _api))
 
 _NAMES = {False: b"dltensor", True: b"dltensor_versioned"}
 """The capsule points to its name, which therefore lives as long as the module."""
-
-_DELETER_AT = {False: 56, True: 16}
-"""Where the deleter stands: behind a DLTensor and a pointer, or behind the version and a pointer."""
-
-
-def _delete(capsule: int) -> None:
-    """Whoever takes a tensor out of a capsule renames that, and calls the deleter later."""
-    for versioned, name in _NAMES.items():
-        if _is_valid(capsule, name):
-            managed = _pointer(capsule, name)
-            _Deleter.from_address(managed + _DELETER_AT[versioned])(managed)
-
-
-_delete_what_nobody_took = _Destructor(_delete)
 
 
 def capsule(
@@ -57,4 +39,4 @@ def capsule(
         if error.errno == errno.ENOTSUP:
             raise BufferError("DLPack cannot describe it: its type is not said, or its strides are odd") from None
         raise
-    return _new(managed, _NAMES[versioned], _delete_what_nobody_took)
+    return _new(managed, _NAMES[versioned], address_of("dlpack_drop"))

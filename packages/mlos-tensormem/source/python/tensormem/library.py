@@ -181,3 +181,8 @@ free.argtypes, free.restype = (ctypes.c_void_p,), None
 def call(name: str, *arguments: Any) -> Any:
     """What `tensormem_NAME` answers. Raises OSError if it fails."""
     return getattr(_library, f"tensormem_{name}")(*arguments)
+
+
+def address_of(name: str) -> int | None:
+    """Where `tensormem_NAME` is, for somebody who is to call it from C."""
+    return ctypes.cast(getattr(_library, f"tensormem_{name}"), ctypes.c_void_p).value
