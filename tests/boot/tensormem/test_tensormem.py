@@ -21,6 +21,9 @@ KIBIBYTE = 1024
 GROUP = "tensor"
 
 
+pytestmark = pytest.mark.main_image  # the others have the same kernel and packages
+
+
 @pytest.fixture(autouse=True)
 def _the_image_has_it(facts: Facts) -> None:
     if "mlos-tensormem" not in facts.installed:
