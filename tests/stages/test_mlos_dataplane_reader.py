@@ -345,6 +345,14 @@ def test_an_index_of_what_a_file_does_not_have_is_not_written(python: Python, pa
     assert [file.name for file in path.parent.iterdir()] == ["samples"]
 
 
+@pytest.mark.parametrize("mode", [0o640, 0o644])
+def test_an_index_is_for_whoever_may_read_the_samples(python: Python, path: Path, mode: int) -> None:
+    index = path.with_suffix(".index")
+    path.chmod(mode)
+    python.say("dataplane.write_index(sys.argv[2], sys.argv[1], [(0, 8)])\n", path, index)
+    assert index.stat().st_mode & 0o777 == mode
+
+
 def test_a_child_has_no_part_in_the_reader_of_its_parent(python: Python, path: Path) -> None:
     program = f"""{CHECK}
 reader = dataplane.Reader(sys.argv[1], samples())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from distrobuild.formats import patch, patch_apply
 from distrobuild.stages.stage import Job
 from tests import mlos
 
@@ -81,6 +82,16 @@ def test_damaged_headers_and_packets_do_no_harm(job: Job) -> None:
     job.sandbox.run(["cc", *FLAGS, *SANITIZERS, "-o", "fuzz", FUZZ, *sources(), "-pthread"])
     code, said = status(job, "/work/fuzz", "100000")
     assert code == 0, said
+
+
+def test_the_kernels_interface_is_that_of_its_patches() -> None:
+    """The library has a copy of the header, since the compiler's own headers are of a kernel without the device."""
+    name = "include/uapi/linux/tensor_mem.h"
+    tree: dict[str, list[str] | None] = {name: None}
+    for path in sorted((mlos.ROOT / "patches" / "common").glob("*.patch")):
+        whole = patch.read(path)
+        patch_apply.apply(replace(whole, changes=tuple(each for each in whole.changes if each.path == name)), tree)
+    assert patch_apply.to_content(tree[name] or []) == (SOURCE / "kernel" / "tensor_mem.h").read_bytes()
 
 
 def test_the_header_is_good_for_c_and_cplusplus(job: Job) -> None:

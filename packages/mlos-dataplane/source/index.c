@@ -71,7 +71,8 @@ static int write_index(int fd, const char *of, const struct dp_record *records, 
 			errno = EINVAL;
 			return -1;
 		}
-	if (write_all(fd, &header, sizeof(header)) < 0)
+	/* Whoever may read the samples may read where they are; mkostemp() lets nobody but us. */
+	if (fchmod(fd, status.st_mode & 0666) < 0 || write_all(fd, &header, sizeof(header)) < 0)
 		return -1;
 	return write_all(fd, records, count * sizeof(*records));
 }

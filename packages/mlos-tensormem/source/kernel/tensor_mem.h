@@ -40,8 +40,9 @@
  * @name: text for people, any bytes but zero, at most 63
  * @dtype: type of an element, see TENSOR_MEM_DTYPE(); 0: not said
  * @dimensions: how many of @shape and @stride count, at most 8
- * @shape: elements in each dimension
- * @stride: bytes from an element to the next in each dimension; all zero: row-major, without gaps
+ * @shape: elements in each dimension; needs @dtype
+ * @stride: bytes from an element to the next in each dimension, not negative; all zero: row-major,
+ *	without gaps
  * @model: the model it belongs to, as SCHED_ML's context (PR_SCHED_ML_SET_CONTEXT); 0: none
  * @reserved: must be zero
  */
