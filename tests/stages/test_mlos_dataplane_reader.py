@@ -202,6 +202,25 @@ print(numbers(kept[0]))  # when the reader is closed
     assert said[2:] == ["a view of it is left", "3 True", str(list(range(BATCH, 2 * BATCH)))]
 
 
+def test_what_the_page_cache_has_is_read_by_whoever_asks_and_the_rest_ahead(python: Python, path: Path) -> None:
+    program = f"""{CHECK}
+def stalls(cache):
+    path.read_bytes()
+    with dataplane.Reader(path, samples(cache=cache)) as reader:
+        for batch in reader:
+            numbers(batch)
+            time.sleep(0.005)  # the program is slow: whoever reads ahead has its memory full each time
+        return reader.stat().stalls if reader.stat().uring and (cache == 1 or reader.stat().direct) else "refused"
+import pathlib
+path = pathlib.Path(sys.argv[1])
+print(stalls(1), stalls(2))
+"""
+    cached, past_it = python.say(program, path).split()
+    if "refused" in (cached, past_it):
+        pytest.skip("no io_uring, or no O_DIRECT, here")
+    assert int(cached) <= 2 < RECORDS // BATCH // 2 < int(past_it)
+
+
 def test_batches_are_read_into_memory_of_the_program(python: Python, path: Path) -> None:
     program = f"""{CHECK}
 import mmap

@@ -41,6 +41,12 @@ static struct slot *next_slot(struct dp_reader *reader)
 	return batches_may_begin(&reader->batches) ? find(reader, SLOT_FREE) : NULL;
 }
 
+/* Whether the thread is of no use: nothing has to be waited for. Only io_uring says so; preadv() waits in silence. */
+static bool rests(const struct dp_reader *reader)
+{
+	return reader->batches.stat.uring && reader->at_once >= reader->batches.slot_count;
+}
+
 /* One step: begin a batch, if there is a slot, and go on with what was begun. */
 static void drive(struct dp_reader *reader, struct slot *slot, bool wait)
 {
@@ -53,6 +59,8 @@ static void drive(struct dp_reader *reader, struct slot *slot, bool wait)
 	batches_advance(&reader->batches, wait);
 	pthread_mutex_lock(&reader->lock);
 	reader->driving = false;
+	if (slot)
+		reader->at_once = batches_is_complete(&reader->batches, slot) ? reader->at_once + 1 : 0;
 	publish(reader);
 }
 
@@ -62,13 +70,13 @@ static void *read_ahead(void *of)
 
 	pthread_mutex_lock(&reader->lock);
 	while (!reader->stop) {
-		struct slot *slot = reader->driving ? NULL : next_slot(reader);
+		struct slot *slot = reader->driving || rests(reader) ? NULL : next_slot(reader);
 
 		if (slot || (!reader->driving && !batches_are_idle(&reader->batches))) {
 			drive(reader, slot, !slot);
 			continue;
 		}
-		reader->stalls += !reader->driving && batches_may_begin(&reader->batches);
+		reader->stalls += !reader->driving && batches_may_begin(&reader->batches) && !find(reader, SLOT_FREE);
 		pthread_cond_wait(&reader->freed, &reader->lock);
 	}
 	pthread_mutex_unlock(&reader->lock);
@@ -85,8 +93,15 @@ bool ahead_help(struct dp_reader *reader)
 	if (!slot && !batches_can_go_on(&reader->batches))
 		return false;
 	drive(reader, slot, false);
-	pthread_cond_signal(&reader->freed); /* for what is left to do */
+	ahead_wake(reader); /* for what is left to do */
 	return true;
+}
+
+void ahead_wake(struct dp_reader *reader)
+{
+	/* Whoever is driving looks by itself when it is done. */
+	if (!reader->driving && (!rests(reader) || !batches_are_idle(&reader->batches)))
+		pthread_cond_signal(&reader->freed);
 }
 
 /* Signals are for the program's own threads. */

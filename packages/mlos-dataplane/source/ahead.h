@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading ahead: a thread reads batches into as many slots as there is memory for, and stops when none is free. A program
- * that finds no batch and the thread asleep, or not on a processor yet, reads by itself what can be read without waiting:
- * what is in the page cache is then there sooner than the thread.
+ * that finds no batch and the thread asleep, or not on a processor yet, reads by itself what can be read without waiting.
+ *
+ * The thread is there to wait for disks. When as many batches as there are slots came without, from the page cache, it rests,
+ * and the program reads: what it copies is then in its own processor's cache, not in another's. The first batch that
+ * has to be waited for wakes the thread again.
  *
  * Whoever reads has `driving` set. A slot's state is read and written under the lock; everything else about it belongs to who
  * is driving while it is being read, and to the program while it is lent.
@@ -26,6 +29,7 @@ struct dp_reader {
 	pthread_cond_t ready; /* for the program */
 	bool stop;
 	bool driving;
+	unsigned int at_once; /* batches, one after the other, that were read without waiting */
 	uint64_t stalls;
 	uint64_t starvations;
 	struct dp_reader_stat stat; /* as of the last batch */
@@ -38,6 +42,9 @@ struct dp_reader {
  * there would be nothing to do but wait.
  */
 bool ahead_help(struct dp_reader *reader);
+
+/* There is a free slot, or something else to do; with the lock held. */
+void ahead_wake(struct dp_reader *reader);
 
 /* -1 with errno if there can be no thread. */
 int ahead_start(struct dp_reader *reader);

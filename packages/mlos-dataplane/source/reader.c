@@ -168,10 +168,10 @@ static int next_locked(struct dp_reader *reader, struct dp_batch *batch, int64_t
 	while (!(slot = find_ready(reader))) {
 		int error;
 
-		reader->starvations += !starved;
-		starved = true;
 		if (ahead_help(reader))
 			continue;
+		reader->starvations += !starved;
+		starved = true;
 		error = wait_for_ready(reader, timeout, end);
 		if (error) {
 			errno = error;
@@ -232,7 +232,7 @@ int dp_reader_release(struct dp_reader *reader, const struct dp_batch *batch)
 
 		if (slot->state == SLOT_LENT && slot->batch.number == batch->number) {
 			slot->state = SLOT_FREE;
-			pthread_cond_signal(&reader->freed);
+			ahead_wake(reader);
 			result = 0;
 		}
 	}

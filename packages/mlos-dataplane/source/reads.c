@@ -42,17 +42,15 @@ static void register_all(struct reads *reads, const struct reads_setup *setup)
 {
 	const int *sources = reads->source->files;
 	const int files[] = {sources[SOURCE_CACHED], sources[SOURCE_DIRECT], setup->hold};
-	struct iovec buffers[2];
-	unsigned int count = 0;
-	size_t bounces = reads->bounces ? reads->depth * READS_BOUNCE : 0;
+	const struct iovec buffers[] = {
+		[BUFFER_BOUNCES] = {reads->bounces, reads->depth * READS_BOUNCE},
+		[BUFFER_MEMORY] = setup->memory,
+	};
+	/* What is registered is pinned once, and not for each read of a disk. Copies from the page cache are slower with it. */
+	bool wanted = reads->bounces && buffers[BUFFER_BOUNCES].iov_len <= LARGEST_BUFFER &&
+		      buffers[BUFFER_MEMORY].iov_len <= LARGEST_BUFFER;
 
-	/* Their places are fixed, so both or none; and none can be empty. */
-	if (setup->memory.iov_len <= LARGEST_BUFFER && bounces <= LARGEST_BUFFER) {
-		buffers[BUFFER_BOUNCES] = bounces ? (struct iovec){reads->bounces, bounces} : setup->memory;
-		buffers[BUFFER_MEMORY] = setup->memory;
-		count = 2;
-	}
-	uring_register(&reads->uring, files, 3, buffers, count);
+	uring_register(&reads->uring, files, 3, buffers, wanted ? 2 : 0);
 	if (reads->uring.has_buffers)
 		reads->memory = setup->memory;
 	if (setup->hold < 0 || reads->uring.has_files)
@@ -131,7 +129,8 @@ static struct uring_read request_of(const struct reads *reads, const struct part
 		read.size = (uint32_t)((end - read.offset + SOURCE_ALIGNMENT - 1) / SOURCE_ALIGNMENT * SOURCE_ALIGNMENT);
 		read.to = bounce_of(reads, part);
 		read.buffer = BUFFER_BOUNCES;
-	} else if ((uintptr_t)part->to - (uintptr_t)reads->memory.iov_base < reads->memory.iov_len) {
+	} else if (part->file == SOURCE_DIRECT &&
+		   (uintptr_t)part->to - (uintptr_t)reads->memory.iov_base < reads->memory.iov_len) {
 		read.buffer = BUFFER_MEMORY;
 	}
 	return read;

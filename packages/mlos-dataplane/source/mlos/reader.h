@@ -70,7 +70,7 @@ struct dp_batch {
 
 struct dp_reader_stat {
 	uint32_t uring; /* whether io_uring is used; else it was refused, and preadv() is */
-	uint32_t registered; /* whether memory is registered with it */
+	uint32_t registered; /* whether memory is registered with it: only for what goes past the page cache */
 	uint32_t direct; /* whether O_DIRECT may be used; else it was refused, or is not wanted */
 	uint32_t unused;
 	uint64_t reads;

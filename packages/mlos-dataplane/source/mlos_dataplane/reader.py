@@ -44,6 +44,7 @@ class ReaderStat(ctypes.Structure):
     uring: int
     """io_uring is used; else it was refused, or is not wanted, and it is preadv(2)."""
     registered: int
+    """Memory is, with io_uring: only for what goes past the page cache."""
     direct: int
     """O_DIRECT may be used."""
     reads: int
