@@ -107,6 +107,13 @@ def test_members_of_the_group_may_use_the_device(host: Host, facts: Facts) -> No
     assert told_by_stat == f"character special file, root, {GROUP}, 660"
 
 
+def test_devices_can_be_given_memory_of_either_kind(host: Host, facts: Facts) -> None:
+    """Then the cases of the library that export it are no empty ones."""
+    if facts.symbols.get("UDMABUF") is None:
+        pytest.skip("this kernel was not asked for /dev/udmabuf")
+    assert host.file("/dev/udmabuf").exists
+
+
 @pytest.mark.parametrize("kind", ["memfd", "device"])
 def test_the_library_keeps_its_promises_on_this_kernel(host: Host, kind: str) -> None:
     if kind == "device" and not host.file("/dev/tensor").exists:
@@ -114,6 +121,42 @@ def test_the_library_keeps_its_promises_on_this_kernel(host: Host, kind: str) ->
     done = host.run(f"/usr/libexec/mlos-tensormem/conformance {kind}")
     assert done.rc == 0, done.stdout + done.stderr
     assert done.stdout.count("\nok ") > 20
+
+
+PROGRAM = """
+import os, socket, sys
+from tensormem import Tensor, broker
+tensor = Tensor.create((1 << 20,), "float32", name="box", huge=None)
+with tensor.writing() as memory:
+    memory[:4] = b"abcd"
+kept = tensor.view(write=True)
+try:
+    tensor.seal()
+except OSError as error:
+    print(error.errno)  # EBUSY: somebody can write it
+del kept
+tensor.seal()
+here, there = socket.socketpair()
+if os.fork() == 0:
+    received = Tensor.receive(there)
+    part = received.slice(4096, 4)
+    info = received.info
+    print(bytes(received.view()[:4]), bytes(part.view()), info.name, info.shape, info.sealed, flush=True)
+    os._exit(0)
+tensor.send(here)
+os.wait()
+with broker.connect() as names:
+    names.publish("box", tensor)
+    print(bytes(names.attach("box").view()[:4]), len(names.list()))
+    names.remove("box")
+"""
+
+
+def test_the_python_module_does_what_the_library_does(host: Host) -> None:
+    if not host.exists("python3"):
+        pytest.skip("the image has no Python")
+    said = host.check_output("python3 -c %s", PROGRAM).splitlines()
+    assert said == ["16", "b'abcd' b'\\x00\\x00\\x00\\x00' box (1048576,) True", "b'abcd' 1"]
 
 
 def test_the_broker_is_started_by_whoever_asks(host: Host) -> None:

@@ -28,6 +28,13 @@ def test_a_folder_and_a_list_with_that_folder_are_the_same() -> None:
     assert targets.Tests(path="checks").folders == targets.Tests(path=("./checks/",)).folders == ("checks",)
 
 
+@pytest.mark.parametrize("target", ["ubuntu", "flatcar"])
+@pytest.mark.parametrize("package", ["mlos-sched", "mlos-tensormem", "mlos-dataplane"])
+def test_every_target_ships_what_its_box_tests_would_skip_without(target: str, package: str) -> None:
+    loaded = load([ROOT / "distro.yaml"])
+    assert package in loaded.manifest.targets[target].packages
+
+
 def boot(project: Path, *folders: str) -> Node:
     """A boot stage with these folders of tests, an image that is empty and a tools root without QEMU."""
     options = BootOptions(name="mlos", version="1.0", flavour="vm", base_distribution="debian", tests=folders)
