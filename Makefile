@@ -15,7 +15,7 @@ check: test-programs setup  ## lint, types, import directions, and all tests: un
 	$(VENV)/bin/ruff format --check distrobuild tests benchmarks
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 setup: $(STAMP)
 

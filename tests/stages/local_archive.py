@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,21 +17,25 @@ EPOCH = 1767225600
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A key in its own gpg home; `keyring` is its public half, as apt's Signed-By takes it."""
+    """A key in its own gpg home; `keyring` is its public half, as apt's Signed-By takes it.
+
+    The home goes with the key. Its path is short, wherever the test's folder is: gpg's sockets must fit into 107 bytes.
+    """
 
     home: Path
     keyring: Path
 
     @classmethod
     def make(cls, folder: Path, name: str) -> SigningKey:
-        home = folder / name
-        home.mkdir(mode=0o700, parents=True)
+        home = Path(tempfile.mkdtemp(prefix="key-"))
         gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet"]
         uid = f"{name} <{name}@localhost>"
         subprocess.run([*gpg, "--passphrase", "", "--quick-gen-key", uid, "ed25519", "sign", "never"], check=True)
         keyring = folder / f"{name}.gpg"
         keyring.write_bytes(subprocess.run([*gpg, "--export"], check=True, capture_output=True).stdout)
-        return cls(home, keyring)
+        made = cls(home, keyring)
+        weakref.finalize(made, shutil.rmtree, home, ignore_errors=True)
+        return made
 
     def sign(self, release: Path) -> None:
         """Write InRelease beside a Release."""
