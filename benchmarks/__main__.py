@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from benchmarks.accel_inventory import accel_inventory
 from benchmarks.boots import boots
 from benchmarks.cold import BARS, cold
 from benchmarks.data_plane import data_plane
@@ -55,6 +56,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "tensor_memory": tensor_memory,
     "data_plane": data_plane,
     "reader": reader,
+    "accel": accel_inventory,
 }
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],
