@@ -177,6 +177,7 @@ class Terminal:
             dimensions=(24, 80),
             encoding="utf-8",
             timeout=60,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # if we run in the background
         )
 
     def __enter__(self) -> Terminal:
