@@ -46,6 +46,8 @@ def test_the_scheduling_class_keeps_its_bars() -> None:
         ("tensor-selftests", 100),
         ("tensor-stress", 4),
         ("tensor-fuzz", 3),
+        ("accel-selftests", 23),
+        ("accel-fuzz", 3),
     ],
 )
 def test_the_lines_of_the_kernel_pass_their_tests(kernel: str, run: str, least: int) -> None:
