@@ -27,6 +27,8 @@ class KernelTest(Model):
     """Processors of the guest."""
     numa_nodes: int = Field(default=1, ge=1, le=8)
     """NUMA nodes of the guest, which share its processors and memory evenly."""
+    devices: tuple[str, ...] = ()
+    """What else the guest has, as QEMU's `-device` takes it: `edu`."""
     counted: bool = False
     """Guest time passes with the instructions that are executed, so that measurements repeat; takes one processor."""
     memory_mib: int = Field(default=1024, ge=64)

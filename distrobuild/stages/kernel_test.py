@@ -63,6 +63,8 @@ class KernelTestOptions(Options):
     """Processors of the guest."""
     numa_nodes: int = 1
     """NUMA nodes that share processors and memory."""
+    devices: tuple[str, ...] = ()
+    """What else the guest has, each as QEMU's `-device` takes it."""
     counted: bool = False
     """Whether guest time is counted in instructions."""
     memory_mib: int = 1024
@@ -122,6 +124,7 @@ class KernelTestStage(Stage[KernelTestOptions]):
             *("-kernel", "/work/vmlinuz", "-initrd", "/work/initrd.cpio", "-append", " ".join(parameters)),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
             *(self._numa() if options.numa_nodes > 1 else ()),
+            *(word for device in options.devices for word in ("-device", device)),
         ]
 
     def _numa(self) -> Iterator[str]:

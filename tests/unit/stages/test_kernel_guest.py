@@ -38,5 +38,11 @@ def test_nodes_share_memory_and_processors() -> None:
     ]
 
 
+def test_devices_stand_in_their_order() -> None:
+    devices = ["edu,dma_mask=0xffffffff", "edu"]
+    assert following(command(devices=devices), "-device") == devices
+    assert "-device" not in command()
+
+
 def test_a_node_may_have_memory_alone() -> None:
     assert following(command(cpus=1, numa_nodes=2), "-numa")[1] == "node,nodeid=1,memdev=memory1"
