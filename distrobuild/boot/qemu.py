@@ -21,6 +21,8 @@ IGNITION = "/inputs/ignition"
 IGNITION_KEY = "opt/com.coreos/config"
 """Of QEMU's firmware configuration; upstream's Ignition and Flatcar's both read it."""
 SSH_PORT = 22
+FREE_PORT = "free"
+"""A port of PCI Express that is empty at the start: devices are plugged into it, and pulled out."""
 
 
 class QemuDied(DistrobuildError):
@@ -68,7 +70,7 @@ class GuestOptions:
 
 
 def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
-    """The machine without its console: processors, memory, medium, entropy. Nothing else, not even empty SATA ports."""
+    """The machine without its console: processors, memory, medium, entropy, an empty port; not even SATA ports."""
     arguments = [QEMU, "-no-user-config", "-nodefaults", "-machine", "q35,sata=off"]
     arguments += ["-accel", accelerator.argument, "-cpu", PROCESSORS[accelerator.kind]]
     arguments += ["-smp", str(options.cpus), "-m", f"{options.memory_mib}M"]
@@ -78,6 +80,7 @@ def machine(options: GuestOptions, accelerator: Accelerator) -> list[str]:
         arguments += ["-drive", f"if=none,id={disk},format=raw,file=/work/{disk}"]
         arguments += ["-device", f"virtio-blk-pci,drive={disk},serial={disk}"]
     arguments += ["-boot", "strict=on", "-device", "virtio-rng-pci", "-device", "VGA", "-rtc", "base=utc"]
+    arguments += ["-device", f"pcie-root-port,id={FREE_PORT},chassis=1"]
     return arguments
 
 

@@ -52,6 +52,11 @@ class ModuleIndex:
             )
         return sorted(found)
 
+    def in_order(self, names: Iterable[str]) -> list[str]:
+        """The same files, each behind those that it needs."""
+        # What a module needs is written down with all that this needs in turn (modules.dep(5)): it is always more.
+        return sorted(self.files(names), key=lambda file: len(self.needs[file]))
+
 
 def read_index(dependencies: str, built_in: str) -> ModuleIndex:
     """The index in the files `modules.dep` and `modules.builtin`."""

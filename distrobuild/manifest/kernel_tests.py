@@ -17,6 +17,8 @@ class KernelTest(Model):
     """Flavour of the kernel; default: the one that is asked for."""
     program: ProjectPath | None = None
     """C source of the program, compiled statically with threads and run as root."""
+    include: ProjectPath | None = None
+    """Folder with headers that the program includes."""
     selftest: ProjectPath | None = None
     """Instead: folder of the kernel's `tools/testing/selftests` whose programs run one after the other."""
     arguments: tuple[str, ...] = ()
@@ -27,6 +29,8 @@ class KernelTest(Model):
     """Processors of the guest."""
     numa_nodes: int = Field(default=1, ge=1, le=8)
     """NUMA nodes of the guest, which share its processors and memory evenly."""
+    modules: tuple[str, ...] = ()
+    """Modules of the kernel that are loaded first, with all that they need."""
     devices: tuple[str, ...] = ()
     """What else the guest has, as QEMU's `-device` takes it: `edu`."""
     counted: bool = False

@@ -125,5 +125,7 @@ def _test(parts: Parts, name: str, test: KernelTest) -> Node:
     inputs: dict[str, Input] = {"kernel": parts.kernel_in(test.flavour or parts.selection.flavour)}
     if test.program is not None:
         inputs["program"] = parts.tree(test.program)
-    options = KernelTestOptions(**test.model_dump(exclude={"flavour", "program", "release"}))
+    if test.include is not None:
+        inputs["include"] = parts.tree(test.include)
+    options = KernelTestOptions(**test.model_dump(exclude={"flavour", "program", "include", "release"}))
     return Node(f"kernel_test/{name}", KernelTestStage(options), inputs, parts.tools)

@@ -22,17 +22,21 @@ from distrobuild.boot.accelerator import PROCESSORS, Accelerator, AcceleratorCho
 from distrobuild.boot.requirements import QEMU
 from distrobuild.boot.signs import plain, trouble_in
 from distrobuild.errors import DistrobuildError
+from distrobuild.formats.kernel_modules import module_name
 from distrobuild.formats.ktap import Outcome, Report, read_ktap
 from distrobuild.sandbox.sandbox import ProgramFailed, Sandbox
+from distrobuild.stages.kernel_tree import KernelTree
 from distrobuild.stages.stage import Job, Options, Stage
 
 INIT = Path(__file__).parent / "templates" / "kernel_test"
 INIT_SOURCES = ("init.c", "leaks.c")
 COMPILE = ("cc", "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-static", "-pthread")
+TARGET = "/work/initrd/tests/program"
 COUNTED = ("-accel", "tcg", "-icount", "shift=2,sleep=off")
 """Each instruction takes 4 ns of guest time, and a processor that sleeps takes none of the host's."""
-PARAMETERS = ("console=ttyS0", "panic=-1", "tsc=reliable")
-"""A panic restarts, which ends QEMU. Without a second clock to compare with, the TSC would be doubted."""
+PARAMETERS = ("console=ttyS0", "panic=-1", "tsc=reliable", "no_timer_check")
+"""A panic restarts, which ends QEMU. Without a second clock to compare with, the TSC would be doubted. A host that is
+busy elsewhere may miss the ticks by which the kernel looks whether its timer works at all."""
 PACK = (
     "cd /work/initrd && find . | LC_ALL=C sort | cpio --quiet --create --format=newc --owner=+0:+0 > /work/initrd.cpio"
 )
@@ -42,6 +46,8 @@ LEAKED = re.compile(r"# kmemleak (?!found 0 leaks)(?:found|cannot) .*")
 SKIP_STATUS = 4
 """What a program of kselftest ends with that found nothing to do (KSFT_SKIP in kselftest.h)."""
 KILLED = 137
+UNLOADED = re.compile(r"# \S+ cannot be loaded: .*")
+"""What the first process says of a module."""
 LAST_LINES = 15
 RESULT = "result.json"
 
@@ -63,6 +69,8 @@ class KernelTestOptions(Options):
     """Processors of the guest."""
     numa_nodes: int = 1
     """NUMA nodes that share processors and memory."""
+    modules: tuple[str, ...] = ()
+    """Modules that are loaded before the programs run."""
     devices: tuple[str, ...] = ()
     """What else the guest has, each as QEMU's `-device` takes it."""
     counted: bool = False
@@ -81,6 +89,7 @@ class KernelTestStage(Stage[KernelTestOptions]):
     inputs: ClassVar[Mapping[str, str]] = {
         "kernel": "what the kernel stage made",
         "program": "C source of the program; neither this nor a selftest: the tests of KUnit in the kernel",
+        "include": "headers of the program",
     }
     outputs: Mapping[str, str] = {
         RESULT: "accelerator and tests: name, outcome, note",
@@ -149,11 +158,23 @@ class KernelTestStage(Stage[KernelTestOptions]):
         shutil.copytree(INIT, job.work / "init")
         job.sandbox.run([*COMPILE, "-o", "/work/initrd/init", *(f"/work/init/{name}" for name in INIT_SOURCES)])
         if "program" in job.inputs:
-            job.sandbox.run([*COMPILE, "-x", "c", "-o", "/work/initrd/tests/program", "/inputs/program", "-lm"])
+            headers = ("-I", "/inputs/include") if "include" in job.inputs else ()
+            job.sandbox.run([*COMPILE, *headers, "-x", "c", "-o", TARGET, "/inputs/program", "-lm"])
         if self.options.selftest is not None:
             for program in sorted((job.inputs["kernel"] / "selftests" / self.options.selftest).iterdir()):
                 shutil.copy2(program, tests)
+        self._pack_modules(job)
         job.sandbox.run(["sh", "-c", PACK])
+
+    def _pack_modules(self, job: Job) -> None:
+        """What the first process loads, by names that sort as one module needs the other."""
+        if not self.options.modules:
+            return
+        tree = KernelTree.unpack(job)
+        folder = job.work / "initrd" / "modules"
+        folder.mkdir()
+        for place, file in enumerate(tree.index.in_order(self.options.modules)):
+            shutil.copyfile(tree.modules / file, folder / f"{place:03}-{module_name(file)}.ko")
 
     def _boot(self, job: Job, accelerator: Accelerator) -> tuple[list[str], bool]:
         """What the console said, line by line, and whether the guest switched itself off in time."""
@@ -203,8 +224,8 @@ class KernelTestStage(Stage[KernelTestOptions]):
 
 
 def _complaint(line: str) -> str | None:
-    """What the first process found amiss: a program's end, or memory that was lost."""
+    """What the first process found amiss: a program's end, memory that was lost, a module that does not fit."""
     if match := ENDED.fullmatch(line):
         fine = int(match["status"]) in {0, SKIP_STATUS}
         return None if fine else f"the program {match['program']} ended with status {match['status']}"
-    return line.removeprefix("# ") if LEAKED.fullmatch(line) else None
+    return line.removeprefix("# ") if LEAKED.fullmatch(line) or UNLOADED.fullmatch(line) else None

@@ -20,45 +20,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* include/uapi/drm/drm.h and accel_hub.h, which the compiler's headers do not have. */
+#include "accel_hub.h"
+#include "draw.h"
+#include "verdict.h"
+
 #define MAGIC 'd'
-enum { QUERY = 0x40, BUFFER, CONTEXT, CONTEXT_END, SUBMIT, WAIT, CANCEL, GEM_CLOSE = 0x09, TO_FD = 0x2d, TO_HANDLE };
-enum { NOP, COPY, MATMUL, CONVOLUTION, ADD, MULTIPLY, RELU, FACTORIAL, OPERATIONS };
-
-struct query { uint32_t version, kind; uint64_t capabilities, total, used; uint32_t queues; int32_t node; uint32_t number, pad; char name[32]; };
-struct buffer { uint64_t size; uint32_t flags, handle; uint64_t offset; };
-struct context { uint64_t model; uint32_t flags, id; };
-struct context_end { uint32_t id, pad; };
-struct operand { uint32_t handle, access; uint64_t offset, size; };
-struct operation { uint32_t code, type, operands[4], shape[8]; };
-struct syncobj { uint32_t handle, pad; uint64_t point; };
-struct submit {
-	uint32_t context, flags;
-	uint64_t operands, operations, wait, signal;
-	uint32_t operand_count, operation_count, wait_count, signal_count, timeout_ms, pad;
-	uint64_t job;
-};
-struct wait { uint32_t context; int32_t error; uint64_t job; int64_t deadline; uint64_t queued, run; };
-struct cancel { uint32_t context, pad; uint64_t job; };
-struct prime { uint32_t handle, flags; int32_t fd; };
-
 #define PAGE 4096UL
 #define HANDLES 16U
 #define CONTEXTS 8U
 
-static uint64_t state;
-static unsigned long accepted, refused, wrong;
 static int device;
-
-/* splitmix64 (Steele, Lea and Flood 2014): all bits are good, and a run can be repeated by its seed. */
-static uint64_t draw(void)
-{
-	uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
 
 /* Numbers at the edges of what is allowed, far from it, and anything. */
 static uint64_t draw_number(void)
@@ -67,14 +38,7 @@ static uint64_t draw_number(void)
 		0, 1, PAGE - 1, PAGE, PAGE + 1, 1 << 16, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX - PAGE + 1, UINT64_MAX,
 	};
 
-	switch (draw() % 3) {
-	case 0:
-		return edges[draw() % (sizeof(edges) / sizeof(edges[0]))];
-	case 1:
-		return draw() % 256;
-	default:
-		return draw() >> draw() % 64;
-	}
+	return DRAW_AROUND(edges, draw() % 256);
 }
 
 /* As a rule what fits. */
@@ -83,13 +47,6 @@ static uint32_t draw_or(uint64_t usual)
 	return (uint32_t)(draw() % 32 ? usual : draw_number());
 }
 
-static void complain(const char *what, int error)
-{
-	if (wrong++ < 10)
-		printf("# %s: %s\n", what, error ? strerror(error) : "not what was asked for");
-}
-
-/* One of `errors`, which end with 0. */
 static bool call(const char *what, unsigned int number, size_t size, void *argument, const int *errors)
 {
 	/* Now and then the structure of another kernel, and no memory. */
@@ -97,19 +54,7 @@ static bool call(const char *what, unsigned int number, size_t size, void *argum
 		size = draw() % size;
 	if (draw() % 128 == 0)
 		argument = (void *)(~0UL << draw() % 32);
-	if (!ioctl(device, _IOC(_IOC_READ | _IOC_WRITE, MAGIC, number, size), argument)) {
-		accepted++;
-		return true;
-	}
-	refused++;
-	if (errno == EFAULT)
-		return false;
-	for (; *errors; errors++) {
-		if (errno == *errors)
-			return false;
-	}
-	complain(what, errno);
-	return false;
+	return judge(what, ioctl(device, _IOC(_IOC_READ | _IOC_WRITE, MAGIC, number, size), argument), errors);
 }
 
 static void close_handle(uint32_t handle)
@@ -279,8 +224,11 @@ static void try_one(void)
 	}
 }
 
+/* The first one of the hub; there may be others of the class accel. */
 static int open_device(void)
 {
+	struct query query;
+
 	mkdir("/dev", 0755);
 	for (int number = 0; number < 64; number++) {
 		char path[32];
@@ -288,8 +236,9 @@ static int open_device(void)
 
 		snprintf(path, sizeof(path), "/dev/accel/accel%d", number);
 		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0)
+		if (fd >= 0 && !ioctl(fd, _IOC(_IOC_READ, MAGIC, QUERY, sizeof(query)), &query))
 			return fd;
+		close(fd);
 	}
 	return -1;
 }
@@ -322,14 +271,14 @@ int main(int count, char **arguments)
 	uint64_t before;
 	bool back;
 
-	state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
+	draw_state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
 	device = open_device();
 	if (device < 0) {
 		puts("1..0 # SKIP there is no accelerator");
 		return 4;
 	}
 	before = used();
-	printf("KTAP version 1\n1..3\n# seed %llu\n", (unsigned long long)state);
+	printf("KTAP version 1\n1..3\n# seed %llu\n", (unsigned long long)draw_state);
 	for (long i = 0; i < calls; i++)
 		try_one();
 	printf("%sok 1 every call is refused as documented, or does what it says # %ld calls\n", wrong ? "not " : "", calls);

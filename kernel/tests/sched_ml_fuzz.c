@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "draw.h"
+
 #define SCHED_ML 16
 #ifndef SCHED_DEADLINE
 #define SCHED_DEADLINE 6
@@ -35,18 +37,7 @@ struct attributes {
 	uint64_t unknown;
 };
 
-static uint64_t state;
 static unsigned long accepted, refused, wrong;
-
-/* splitmix64 (Steele, Lea and Flood 2014): all bits are good, and a run can be repeated by its seed. */
-static uint64_t draw(void)
-{
-	uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
 
 /* Numbers at the edges of what is allowed, far from it, and anything. */
 static uint64_t draw_number(void)
@@ -56,14 +47,7 @@ static uint64_t draw_number(void)
 		INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX,
 	};
 
-	switch (draw() % 3) {
-	case 0:
-		return edges[draw() % (sizeof(edges) / sizeof(edges[0]))];
-	case 1:
-		return draw() % 20000000;
-	default:
-		return draw() >> draw() % 64;
-	}
+	return DRAW_AROUND(edges, draw() % 20000000);
 }
 
 static void complain(const char *what, int error)
@@ -147,14 +131,14 @@ int main(int count, char **arguments)
 	size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
 	char *page = mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
+	draw_state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
 	if (sched_get_priority_max(SCHED_ML) < 0) {
 		puts("1..0 # SKIP the kernel has no SCHED_ML");
 		return 4;
 	}
 	if (page == MAP_FAILED || munmap(page + page_size, page_size))
 		return 1;
-	printf("KTAP version 1\n1..2\n# seed %llu\n", (unsigned long long)state);
+	printf("KTAP version 1\n1..2\n# seed %llu\n", (unsigned long long)draw_state);
 	for (long call = 0; call < calls; call++) {
 		if (draw() % 3)
 			try_attributes();

@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "draw.h"
+
 /* include/uapi/linux/tensor_mem.h, which the compiler's headers do not have. */
 #define MAGIC 0xBB
 #define DEVICE_COMMANDS 3
@@ -49,19 +51,8 @@ struct statistics { uint64_t buffers, bytes, huge_bytes, exported_bytes, user_by
 #define PAGE 4096UL
 #define BUFFERS 24
 
-static uint64_t state;
 static unsigned long accepted, refused, wrong;
 static int device, fds[BUFFERS];
-
-/* splitmix64 (Steele, Lea and Flood 2014): all bits are good, and a run can be repeated by its seed. */
-static uint64_t draw(void)
-{
-	uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
 
 /* Numbers at the edges of what is allowed, far from it, and anything. */
 static uint64_t draw_number(void)
@@ -70,14 +61,7 @@ static uint64_t draw_number(void)
 		0, 1, PAGE - 1, PAGE, PAGE + 1, 2 << 20, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX - PAGE + 1, UINT64_MAX,
 	};
 
-	switch (draw() % 3) {
-	case 0:
-		return edges[draw() % (sizeof(edges) / sizeof(edges[0]))];
-	case 1:
-		return draw() % 256 * PAGE;
-	default:
-		return draw() >> draw() % 64;
-	}
+	return DRAW_AROUND(edges, draw() % 256 * PAGE);
 }
 
 static void complain(const char *what, int error)
@@ -278,14 +262,14 @@ int main(int count, char **arguments)
 	struct statistics before = {0};
 	bool back;
 
-	state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
+	draw_state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
 	device = open("/dev/tensor", O_RDWR | O_CLOEXEC);
 	if (device < 0) {
 		puts("1..0 # SKIP the kernel has no tensor memory");
 		return 4;
 	}
 	ioctl(device, _IOC(_IOC_READ, MAGIC, STAT, sizeof(before)), &before);
-	printf("KTAP version 1\n1..3\n# seed %llu\n", (unsigned long long)state);
+	printf("KTAP version 1\n1..3\n# seed %llu\n", (unsigned long long)draw_state);
 	/* Well away from the standard streams. */
 	for (int i = 0; i < BUFFERS; i++)
 		fds[i] = fcntl(device, F_DUPFD_CLOEXEC, 64);

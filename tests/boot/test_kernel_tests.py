@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from distrobuild.engine.events import Stream
+from distrobuild.formats.kernel_modules import UnknownModules
 from distrobuild.formats.ktap import Outcome
 from distrobuild.plan.bare_kernel import NoKernelTest, plan_kernel_tests, select_kernel
 from distrobuild.stages.kernel_test import RESULT, KernelTestFailed, KernelTestOptions, KernelTestStage
@@ -30,8 +31,9 @@ def passed(kernel: str, test: str) -> list[str]:
     return [each["name"] for each in record["tests"] if Outcome(each["outcome"]) is Outcome.PASSED]
 
 
-def test_the_scheduling_class_keeps_its_bars() -> None:
-    assert len(passed("mlos-6.12", "gate")) == 8
+@pytest.mark.parametrize(("run", "bars"), [("gate", 8), ("accel-gate", 4)])
+def test_the_kernel_keeps_its_bars(run: str, bars: int) -> None:
+    assert len(passed("mlos-6.12", run)) == bars
 
 
 # Without the gate of 7.2: it takes a second flavour of that line, and shares the class with 6.12.
@@ -40,13 +42,18 @@ def test_the_scheduling_class_keeps_its_bars() -> None:
     ("run", "least"),
     [
         ("selftests", 31),
-        ("kunit", 28),
+        ("kunit", 90),
         ("stress", 4),
         ("fuzz", 2),
         ("tensor-selftests", 100),
         ("tensor-stress", 4),
         ("tensor-fuzz", 3),
-        ("accel-selftests", 23),
+        ("accel-selftests", 38),
+        ("edu-selftests", 30),
+        ("edu-copied", 30),
+        ("edu-bounced", 30),
+        ("apex-selftests", 27),
+        ("npu-fuzz", 3),
         ("accel-fuzz", 3),
     ],
 )
@@ -102,6 +109,18 @@ def test_a_guest_that_does_not_end_is_ended(boot: Callable[..., Job]) -> None:
 
 def test_no_leak_is_no_complaint(boot: Callable[..., Job]) -> None:
     boot(f'{OK} puts("# kmemleak found 0 leaks");')
+
+
+def test_modules_are_loaded_before_the_program_runs(boot: Callable[..., Job]) -> None:
+    boot(
+        'printf("1..1\\n%sok 1 wireguard\\n", access("/sys/module/wireguard", F_OK) ? "not " : "");',
+        modules=("wireguard",),
+    )
+
+
+def test_an_unknown_module_is_refused_by_name(boot: Callable[..., Job]) -> None:
+    with pytest.raises(UnknownModules, match="the kernel has no module `wireguart`"):
+        boot(OK, modules=("wireguart",))
 
 
 def test_an_unknown_test_is_refused_by_name() -> None:

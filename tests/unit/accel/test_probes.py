@@ -182,6 +182,19 @@ def test_an_edge_tpu_on_pci_express_tells_its_temperature_and_that_it_died(devic
     assert (tpu.health.state, tpu.health.resets) == ("failed", 5)
 
 
+def test_an_edge_tpu_is_one_device_with_the_node_of_the_class_accel(device: Find) -> None:
+    tpu = device("training", "/dev/apex_1")
+    assert (tpu.name, tpu.kind, tpu.nodes) == ("Coral Edge TPU", "tpu", ("/dev/apex_1", "/dev/accel/accel3"))
+    assert (tpu.power.temperature_millicelsius, tpu.health.state, tpu.health.resets) == (48_300, "ok", None)
+
+
+def test_an_edge_tpu_without_its_class_tells_its_temperature_by_hwmon(machine: Machine) -> None:
+    root = machine("training")
+    (root / "sys/class/apex/apex_1").unlink()
+    (tpu,) = (each for each in collect(Tree(root)).devices if each.address == "0000:27:00.0")
+    assert (tpu.nodes, tpu.power.temperature_millicelsius) == (("/dev/accel/accel3",), 48_300)
+
+
 def test_an_edge_tpu_on_usb_is_the_same_before_and_after_its_firmware(machine: Machine) -> None:
     root = machine("laptop")
 

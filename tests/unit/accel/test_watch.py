@@ -61,8 +61,8 @@ def test_a_terminal_without_unicode_gets_none(inventory: Take) -> None:
 
 def test_what_does_not_fit_is_counted(inventory: Take) -> None:
     taken = inventory("training")
-    assert "1 to 3 of 7" in frame(taken, seen(taken), Screen(columns=80), 8)[0]
-    assert "5 to 7 of 7" in frame(taken, seen(taken), Screen(columns=80), 8, first=4)[0]
+    assert "1 to 3 of 8" in frame(taken, seen(taken), Screen(columns=80), 8)[0]
+    assert "5 to 7 of 8" in frame(taken, seen(taken), Screen(columns=80), 8, first=4)[0]
 
 
 def test_an_empty_machine_and_a_broken_probe_are_shown() -> None:

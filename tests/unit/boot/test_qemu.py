@@ -40,6 +40,10 @@ def test_the_image_is_the_only_drive_the_first_to_boot_and_never_written(medium:
     ]
 
 
+def test_every_machine_has_an_empty_port_for_what_is_plugged_in_later() -> None:
+    assert "pcie-root-port,id=free,chassis=1" in after(machine(GuestOptions(Path("mlos.iso")), TCG), "-device")
+
+
 def test_a_machine_is_as_large_as_asked_for() -> None:
     command = machine(GuestOptions(Path("mlos.iso"), memory_mib=1024, cpus=3), TCG)
     assert after(command, "-m") == ["1024M"]

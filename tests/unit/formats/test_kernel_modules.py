@@ -23,6 +23,15 @@ def test_what_a_module_needs_comes_along() -> None:
     ]
 
 
+def test_a_module_is_loaded_behind_what_it_needs() -> None:
+    assert [module_name(file) for file in INDEX.in_order(["wireguard", "dm-crypt"])] == [
+        "dm_crypt",
+        "udp_tunnel",
+        "ip6_udp_tunnel",
+        "wireguard",
+    ]
+
+
 @pytest.mark.parametrize("name", ["dm-crypt", "dm_crypt"])
 def test_a_name_has_either_dash(name: str) -> None:
     assert INDEX.files([name]) == ["kernel/drivers/md/dm-crypt.ko.xz"]

@@ -1,18 +1,22 @@
 /* The first process of a guest that tests its kernel: prepares what programs look for, runs them, switches off. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "leaks.h"
 
 #define TESTS "/tests"
+#define MODULES "/modules"
 
 static const struct {
 	const char *type, *place;
@@ -28,6 +32,33 @@ static void mount_all(void)
 		mkdir(file_systems[i].place, 0755);
 		mount("none", file_systems[i].place, file_systems[i].type, 0, NULL);
 	}
+}
+
+static int is_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void load(const char *name)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), MODULES "/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		printf("# %s cannot be loaded: %s\n", name, strerror(errno));
+	close(fd);
+}
+
+/* Their names say in which order. */
+static void load_modules(void)
+{
+	struct dirent **entries;
+	int modules = scandir(MODULES, &entries, is_visible, alphasort);
+
+	for (int i = 0; i < modules; i++)
+		load(entries[i]->d_name);
 }
 
 static int run(char *path, char **arguments)
@@ -46,11 +77,6 @@ static int run(char *path, char **arguments)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int is_program(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 int main(int count, char **arguments)
 {
 	struct dirent **entries;
@@ -59,8 +85,9 @@ int main(int count, char **arguments)
 	(void)count; /* the kernel hands on the words of its command line after `--` */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mount_all();
+	load_modules();
 	forget_leaks();
-	programs = scandir(TESTS, &entries, is_program, alphasort);
+	programs = scandir(TESTS, &entries, is_visible, alphasort);
 	for (int i = 0; i < programs; i++) {
 		char path[512];
 

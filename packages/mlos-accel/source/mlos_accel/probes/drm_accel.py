@@ -14,6 +14,8 @@ from mlos_accel.device import Device, Health, Load, Memory
 from mlos_accel.tree import Tree
 
 CLASS = "sys/class/accel"
+OTHERS = ("apex",)
+"""Drivers whose devices another probe describes, with this class among the rest."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def probe(tree: Tree) -> Iterator[Device]:
     """The class, then what no driver has."""
     for minor in tree.names(CLASS):
         if minor.startswith("accel") and minor[5:].isdigit():  # habanalabs has accel_controlD0 besides
-            yield _device(tree, minor)
+            device = _device(tree, minor)
+            if device.driver not in OTHERS:
+                yield device
     for found in pci.devices(tree):
         product = PRODUCTS.get((found.vendor_id, found.device_id))
         if product and not found.driver:

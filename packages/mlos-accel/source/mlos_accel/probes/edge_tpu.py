@@ -32,7 +32,7 @@ def probe(tree: Tree) -> Iterator[Device]:
 
 def _on_pci(found: pci.PciDevice, node: str | None) -> Device:
     folder = f"{CLASS}/{node}"
-    temperature = found.tree.number(f"{folder}/temp") if node else None
+    temperature = found.tree.number(f"{folder}/temp") if node else _hwmon_temperature(found)
     status = found.tree.text(f"{folder}/status") if node else None
     alive = status in (None, "ALIVE")
     power = pci.power(found)
@@ -46,7 +46,7 @@ def _on_pci(found: pci.PciDevice, node: str | None) -> Device:
         probe="edge_tpu",
         address=found.address,
         numa_node=found.numa_node,
-        nodes=(f"/dev/{node}",) if node else (),
+        nodes=((f"/dev/{node}",) if node else ()) + _accel_nodes(found),
         memory=Memory(place="device"),
         power=power if temperature is None else Power(state=power.state, temperature_millicelsius=temperature),
         health=pci.health(
@@ -56,6 +56,17 @@ def _on_pci(found: pci.PciDevice, node: str | None) -> Device:
             failed=status == "DEAD",
         ),
     )
+
+
+def _hwmon_temperature(found: pci.PciDevice) -> int | None:
+    """Where the driver is built without the class apex."""
+    folder = f"{found.folder}/hwmon"
+    return next((found.tree.number(f"{folder}/{name}/temp1_input") for name in found.tree.names(folder)), None)
+
+
+def _accel_nodes(found: pci.PciDevice) -> tuple[str, ...]:
+    """Of the kernel's own driver, which is in the class accel as well; Google's is not."""
+    return tuple(f"/dev/accel/{name}" for name in found.tree.names(f"{found.folder}/accel"))
 
 
 def _on_usb(tree: Tree, folder: str, name: str, ids: tuple[str, str]) -> Device:

@@ -1,0 +1,78 @@
+"""A device that comes and goes while the machine runs: QEMU's `edu`, in the port that every test machine has free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from distrobuild.boot.facts import Facts
+from distrobuild.boot.guest import Guest
+from distrobuild.boot.hotplug import plugged
+
+WATCH = "accel-watch"
+SEEN = "/run/accel-watch"
+"""What the live view wrote to its terminal."""
+
+pytestmark = pytest.mark.main_image  # the others have the same kernel and packages
+
+
+@pytest.fixture(autouse=True)
+def _the_image_has_it(facts: Facts) -> None:
+    if "mlos-accel" not in facts.installed:
+        pytest.skip("the image has no mlos-accel")
+
+
+def devices(host: Host) -> list[dict[str, Any]]:
+    """The inventory's devices of QEMU."""
+    inventory = json.loads(host.check_output("mlos-accel json"))
+    return [device for device in inventory["devices"] if device["driver"] == "accel_edu"]
+
+
+def until(host: Host, command: str) -> None:
+    """Wait, two minutes at most, until a command ends well."""
+    host.check_output("timeout 120 sh -c %s", f"until {command}; do sleep 0.5; done")
+
+
+@pytest.fixture
+def watching(host: Host) -> Iterator[None]:
+    """`mlos-accel watch` runs in a terminal of its own."""
+    terminal = f"script --quiet --flush --command 'stty cols 120 rows 30; mlos-accel watch' {SEEN}"
+    host.check_output(f"systemd-run --quiet --unit={WATCH} --setenv=TERM=xterm {terminal}")
+    try:
+        until(host, f"test -s {SEEN}")
+        yield
+    finally:
+        host.run(f"systemctl stop {WATCH}; systemctl reset-failed {WATCH}; rm --force {SEEN}")
+
+
+@pytest.mark.usefixtures("watching")
+def test_a_device_is_seen_when_it_is_plugged_in_computes_and_goes(host: Host, guest: Guest) -> None:
+    assert devices(host) == []
+    with plugged(guest.machine.monitor, "edu") as pull:
+        until(host, "grep --quiet accel_edu /sys/class/accel_hub/*/driver_name")
+        (device,) = devices(host)
+        assert device["health"]["state"] == "ok"
+        until(host, f"grep --quiet '{device['address']}' {SEEN}")
+        said = host.check_output(f"mlos-accel test {device['address']}")
+        assert "as NumPy" in said
+        pull()
+    until(host, "! grep --quiet accel_edu /sys/class/accel_hub/*/driver_name")
+    assert devices(host) == []
+
+
+def test_a_device_can_go_in_the_middle_of_jobs(host: Host, guest: Guest) -> None:
+    with plugged(guest.machine.monitor, "edu") as pull:
+        until(host, "grep --quiet accel_edu /sys/class/accel_hub/*/driver_name")
+        (device,) = devices(host)
+        loop = f"while mlos-accel test {device['address']}; do :; done"
+        host.check_output(f"systemd-run --quiet --unit=accel-jobs sh -c %s", loop)
+        until(host, "test $(cat /sys/class/accel_hub/*/jobs_done | sort -n | tail -1) -gt 0")
+        pull()
+        # It ends by itself: the device that it asks for is not there any more.
+        until(host, "! systemctl is-active --quiet accel-jobs")
+    host.run("systemctl reset-failed accel-jobs")
+    assert devices(host) == []
