@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import mlos
+from tests.stages import mlaccel_host, tensormem_host
 from tests.unit.accel import SOURCE, machines
 
 PAGE = (mlos.ROOT / "docs" / "accelerators.md").read_text("utf-8")
@@ -48,9 +49,44 @@ def test_a_command_prints_what_the_page_says(name: str, block: str, tmp_path: Pa
     assert TIME.sub("0.0 ms", real) == TIME.sub("0.0 ms", block)
 
 
-def test_an_example_in_python_runs() -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    subprocess.run([sys.executable, "-c", example], env=ENVIRONMENT, check=True)
+def examples(language: str, of: str) -> str:
+    """The only example of a language that has these words."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (example,) = (each for each in found if of in each)
+    return str(example)
+
+
+def test_the_inventorys_example_in_python_runs() -> None:
+    subprocess.run([sys.executable, "-c", examples("python", "mlos_accel")], env=ENVIRONMENT, check=True)
+
+
+def test_the_librarys_example_in_c_runs_as_far_as_there_is_a_device(tmp_path: Path) -> None:
+    (tmp_path / "example.c").write_text(examples("c", "mlos/accel.h"))
+    words = ["cc", "-Wall", "-Wextra", "-Werror", f"-I{mlaccel_host.build()}", "-o", "example", "example.c"]
+    subprocess.run([*words, mlaccel_host.build() / "libmlaccel.so.1"], cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [tmp_path / "example"], env=mlaccel_host.environment(), check=False, capture_output=True, text=True
+    )
+    assert outcome(done) in {(0, "10 13 28 40\n"), NO_DEVICE}
+
+
+def test_the_librarys_example_in_python_runs_as_far_as_there_is_a_device() -> None:
+    paths = os.pathsep.join(str(each) for each in (mlaccel_host.build(), tensormem_host.build() / "python"))
+    libraries = os.pathsep.join(str(each) for each in (mlaccel_host.build(), tensormem_host.build()))
+    environment = {**ENVIRONMENT, "PYTHONPATH": paths, "LD_LIBRARY_PATH": libraries}
+    command = [sys.executable, "-c", examples("python", "mlaccel")]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert outcome(done) in {(0, ""), NO_DEVICE}
+
+
+NO_DEVICE = (1, "no device of the accelerator hub can")
+
+
+def outcome(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
+    """Its status, and what it printed; of a failure only whether it is that there is no device."""
+    if done.returncode == 0:
+        return 0, done.stdout
+    return done.returncode, NO_DEVICE[1] if NO_DEVICE[1] in done.stderr else done.stderr
 
 
 def test_every_probe_and_metric_of_the_page_exists() -> None:

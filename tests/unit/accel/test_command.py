@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from mlos_accel import cli, jobs, selftest
 from mlos_accel.device import Device
 from mlos_accel.errors import CannotTest
-from mlos_accel.jobs import Matrix
+from mlos_accel.jobs import Matrix, Row
 from mlos_accel.jobs.fake import Fake
 
 from tests.unit.accel import SOURCE
@@ -140,7 +141,7 @@ def test_a_device_that_computes_wrongly_is_found_out(run: Run, monkeypatch: pyte
             result[3][4] ^= 1
             return result
 
-    monkeypatch.setitem(jobs.RUNNERS, "declared", lambda _device: Wrong())
+    monkeypatch.setitem(jobs.RUNNERS, "fake", lambda _device: Wrong())
     status, out, _ = run("hub", "test", "5", "--size", "8")
     assert status == 1
     assert "1 of 64 numbers are not NumPy's" in out
@@ -151,8 +152,8 @@ def test_a_result_of_another_shape_is_wrong_altogether(monkeypatch: pytest.Monke
         def multiply(self, left: Matrix, right: Matrix) -> Matrix:
             return super().multiply(left, right)[:-1]
 
-    monkeypatch.setitem(jobs.RUNNERS, "declared", lambda _device: Short())
-    outcome = selftest.run(FAKE, 4, 1)
+    monkeypatch.setitem(jobs.RUNNERS, "fake", lambda _device: Short())
+    (outcome,) = selftest.run(FAKE, 4, 1)
     assert (outcome.wrong, outcome.numbers, outcome.passed) == (16, 16, False)
 
 
@@ -166,11 +167,54 @@ def test_operands_have_all_of_int8s_range() -> None:
             return super().multiply(left, right)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(jobs.RUNNERS, "declared", lambda _device: Recorder())
-        selftest.run(FAKE, 64, 1)
+        patch.setitem(jobs.RUNNERS, "fake", lambda _device: Recorder())
+        list(selftest.run(FAKE, 64, 1))
     values = numpy.array(operands)
     assert (values.min(), values.max()) == (-128, 127)
     assert numpy.abs(values[0] @ values[1]).max() > 2**15
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_device_does_every_known_job_that_it_can(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Calculator(Fake):
+        can = frozenset({"factorial", "copy", "import"})
+
+    monkeypatch.setitem(jobs.RUNNERS, "fake", lambda _device: Calculator())
+    outcomes = list(selftest.run(FAKE, 40, seed))
+    assert [outcome.job for outcome in outcomes] == ["factorials of 40 numbers", "40 numbers, copied"]
+    assert all(outcome.passed and outcome.numbers == 40 for outcome in outcomes)
+
+
+def test_factorials_that_do_not_wrap_around_and_numbers_that_are_cut_are_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Saturated(Fake):
+        can = frozenset({"factorial", "copy"})
+
+        def factorials(self, numbers: Row) -> Row:
+            return [min(math.factorial(number), 2**32 - 1) for number in numbers]
+
+        def copy(self, numbers: Row) -> Row:
+            return [number % 2**16 for number in numbers]
+
+    monkeypatch.setitem(jobs.RUNNERS, "fake", lambda _device: Saturated())
+    assert [outcome.passed for outcome in selftest.run(FAKE, 64, 1)] == [False, False]
+
+
+def test_a_device_with_no_known_job_says_what_it_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other(Fake):
+        can = frozenset({"fp32", "matmul"})
+
+    monkeypatch.setitem(jobs.RUNNERS, "fake", lambda _device: Other())
+    with pytest.raises(CannotTest) as refused:
+        selftest.run(FAKE, 4, 1)
+    assert "fp32, matmul" in refused.value.hint
+
+
+def test_a_device_of_another_machine_is_not_tested_on_this_one(run: Run) -> None:
+    status, out, err = run("hub", "test", "0")
+    assert (status, out) == (69, "")
+    assert "another machine" in err
 
 
 def test_a_device_that_nothing_can_be_run_on_says_so() -> None:

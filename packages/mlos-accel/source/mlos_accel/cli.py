@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from mlos_accel.errors import AccelError, WrongUsage
+from mlos_accel.errors import AccelError, CannotTest, WrongUsage
 from mlos_accel.inventory import Inventory, collect, find
 from mlos_accel.screen import standard
 from mlos_accel.tree import Tree
@@ -68,10 +68,12 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("json", help="the inventory for programs").set_defaults(run=_json)
 
-    test = commands.add_parser("test", help="run a known job on a device and compare its result with NumPy's")
+    test = commands.add_parser("test", help="run known jobs on a device and compare their results with NumPy's")
     test.add_argument("devices", nargs="+", metavar="DEVICE", help="number, uuid, address or node")
-    test.add_argument("--size", type=_rows, default=64, metavar="ROWS", help="of the matrices; default: 64")
-    test.add_argument("--seed", type=int, default=1, metavar="N", help="of the numbers in them; default: 1")
+    test.add_argument(
+        "--size", type=_rows, default=64, metavar="ROWS", help="of matrices, or so many numbers; default: 64"
+    )
+    test.add_argument("--seed", type=int, default=1, metavar="N", help="of the numbers; default: 1")
     test.set_defaults(run=_test)
 
     cdi = commands.add_parser("cdi", help="the devices for containers, as Container Device Interface")
@@ -151,13 +153,15 @@ def _json(chosen: argparse.Namespace) -> int:
 def _test(chosen: argparse.Namespace) -> int:
     from mlos_accel.selftest import run
 
-    inventory = _inventory(chosen)
+    inventory, live = _inventory(chosen), _tree(chosen).live
     failed = False
     for number, device in [find(inventory, word) for word in chosen.devices]:
-        outcome = run(device, chosen.size, chosen.seed)
-        verdict = "as NumPy" if outcome.passed else f"{outcome.wrong} of {outcome.numbers} numbers are not NumPy's"
-        print(f"{number}  {device.name}: {outcome.job} in {outcome.seconds * 1000:.1f} ms: {verdict}")
-        failed |= not outcome.passed
+        if not live and not device.declared:
+            raise CannotTest(f"{device.name} is a device of another machine", "leave `--root` out")
+        for outcome in run(device, chosen.size, chosen.seed):
+            verdict = "as NumPy" if outcome.passed else f"{outcome.wrong} of {outcome.numbers} numbers are not NumPy's"
+            print(f"{number}  {device.name}: {outcome.job} in {outcome.seconds * 1000:.1f} ms: {verdict}")
+            failed |= not outcome.passed
     return WRONG_RESULT if failed else 0
 
 

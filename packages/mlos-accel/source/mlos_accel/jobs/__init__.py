@@ -9,15 +9,26 @@ from typing import Protocol
 from mlos_accel.device import Device
 from mlos_accel.errors import CannotTest
 
-Matrix = list[list[int]]
+Row = list[int]
+Matrix = list[Row]
 """Rows of numbers; in jobs of int8 each from -128 to 127."""
 
 
 class Runner(Protocol):
-    """A device that can be given work."""
+    """A device that can be given work. Its methods raise `AccelError` if the device does not do it."""
+
+    @property
+    def can(self) -> frozenset[str]:
+        """What it can do, in the hub's words; the other methods are not called without."""
 
     def multiply(self, left: Matrix, right: Matrix) -> Matrix:
-        """The product of two matrices of int8, in sums of 32 bits. Raises `AccelError` if the device does not do it."""
+        """`int8`, `matmul`: the product of two matrices of int8, in sums of 32 bits."""
+
+    def factorials(self, numbers: Row) -> Row:
+        """`factorial`: of numbers of 32 bits, modulo 2**32."""
+
+    def copy(self, numbers: Row) -> Row:
+        """`copy`: numbers of 32 bits, as they are."""
 
 
 def _fake(_device: Device) -> Runner:
@@ -26,17 +37,22 @@ def _fake(_device: Device) -> Runner:
     return Fake()
 
 
-RUNNERS: dict[str, Callable[[Device], Runner]] = {"declared": _fake}
-"""By driver. Each imports its module only when it is needed: a library may come with it."""
+def _hub(device: Device) -> Runner:
+    from mlos_accel.jobs.hub import open_device
+
+    return open_device(device)
+
+
+RUNNERS: dict[str, Callable[[Device], Runner]] = {"fake": _fake, "hub": _hub}
+"""By the probe that found the device. Each imports its module only when it is needed: a library may come with it."""
 
 
 def runner_for(device: Device) -> Runner:
     """What gives this device work. Raises `CannotTest`."""
-    make = RUNNERS.get(device.driver or "")
+    make = RUNNERS.get(device.probe)
     if make is None:
-        known = ", ".join(sorted(RUNNERS))
         raise CannotTest(
             f"{device.name} has no job to be tested with",
-            f"there are jobs for devices of: {known}; this one's driver is {device.driver or 'none'}",
+            f"there are jobs for devices of the hub and declared ones; this one's driver is {device.driver or 'none'}",
         )
     return make(device)
