@@ -32,6 +32,17 @@ to, copied = device.buffer(1000), device.buffer((2, 1000))
 device.run(Job().add(to, x, y).multiply(to, to, y).relu(to, to).copy(copied.part(4000, (1000,)), to))
 expected = numpy.maximum((x.numpy() + y.numpy()) * y.numpy(), 0)
 print("elements", (copied.numpy()[1] == expected).all(), copied.numpy()[0].any())
+for wrong in (
+    lambda: Job().matmul(product, right, left),
+    lambda: Job().add(to, x, left),
+    lambda: Job().copy(to, copied),
+    lambda: to.part(8, (1000,)),
+    lambda: device.buffer(3, "float64"),
+):
+    try:
+        wrong()
+    except ValueError as error:
+        print(error)
 """
 
 SEALED = """
@@ -76,15 +87,13 @@ def failure(call, *arguments):
         return type(error).__name__, errno.errorcode[error.errno]
 
 with device.context() as context:
-    (faults / "delay_us").write_text("300000")
+    (faults / "hang").write_text("1")
     runs = [context.submit(Job().nop()) for _ in range(3)]
     print(*failure(runs[0].wait, 0))
     runs[2].cancel()
     print(*failure(runs[2].wait))
-    runs[1].wait(60)
-    (faults / "delay_us").write_text("0")
-    (faults / "hang").write_text("1")
-    print(*failure(context.submit(Job().nop(), timeout=0.1).wait))
+    print(*failure(runs[0].wait))
+    runs[1].wait()
     (faults / "fail").write_text("1")
     print(*failure(context.submit(Job().nop()).wait))
     (faults / "hang").write_text("1")

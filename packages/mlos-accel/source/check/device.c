@@ -116,6 +116,32 @@ void no_faults(void)
 	fault("delay_us", 0);
 }
 
+struct mlaccel_context *gate_close(struct mlaccel_device *device, int *fence)
+{
+	enum { JOBS = 25 }; /* the driver lets each hang for 2 s */
+	struct mlaccel_context *gate;
+	struct mlaccel_job *job;
+	struct mlaccel_how how = {.done = fence};
+
+	if (!fault("hang", JOBS))
+		return NULL;
+	gate = mlaccel_context_create(device, 99);
+	job = mlaccel_job_create();
+	EXPECT(mlaccel_nop(job) == 0);
+	for (int64_t i = 1; i < JOBS; i++)
+		EXPECT(mlaccel_submit(gate, job, NULL) == i);
+	EXPECT(mlaccel_submit(gate, job, &how) == JOBS && *fence >= 0);
+	mlaccel_job_close(job);
+	return gate;
+}
+
+void gate_open(struct mlaccel_context *gate, int fence)
+{
+	no_faults();
+	close(fence);
+	mlaccel_context_close(gate);
+}
+
 bool unbind(void)
 {
 	return tell(DRIVER, "unbind", "accel_sim.0");

@@ -36,6 +36,14 @@ int64_t submit_nop(struct mlaccel_context *context);
 /* Ask the software device for faults, by its files in debugfs; false where there are none, or not for this user. */
 bool fault(const char *name, unsigned int value);
 void no_faults(void);
+
+/*
+ * A context whose jobs hang one after the other, and the sync_file of their end: what comes after that is held up until the
+ * gate is opened, or for most of a minute, so that no case depends on how fast it is. NULL where there are no faults.
+ */
+struct mlaccel_context *gate_close(struct mlaccel_device *device, int *fence);
+void gate_open(struct mlaccel_context *gate, int fence);
+
 /* Take it away, and bring it back. */
 bool unbind(void);
 bool bind_again(void);

@@ -10,21 +10,36 @@
 
 #define NO_FAULTS "no software accelerator that fails on demand"
 
+/* Give a context this many jobs without effect, the first of which is after a fence. */
+static void submit_after(struct mlaccel_context *context, int fence, int64_t count)
+{
+	const struct mlaccel_how how = {.after = &fence, .after_count = 1};
+	struct mlaccel_job *job = mlaccel_job_create();
+
+	EXPECT(mlaccel_nop(job) == 0);
+	for (int64_t i = 1; i <= count; i++)
+		EXPECT(mlaccel_submit(context, job, i == 1 ? &how : NULL) == i);
+	mlaccel_job_close(job);
+}
+
 static void waits_until_a_deadline_and_says_how_long(void)
 {
 	struct mlaccel_device *device = opened();
-	struct mlaccel_context *context = mlaccel_context_create(device, 0);
+	struct mlaccel_context *context = mlaccel_context_create(device, 0), *gate;
 	struct mlaccel_times times = {0};
+	int fence;
 
-	if (!fault("delay_us", 100000)) {
+	gate = gate_close(device, &fence);
+	if (!gate) {
 		skipped = NO_FAULTS;
 	} else {
-		EXPECT(submit_nop(context) == 1);
+		submit_after(context, fence, 1);
 		REFUSED(mlaccel_wait(context, 1, 0, NULL), ETIME);
 		REFUSED(mlaccel_wait(context, 1, now() + SECOND / 100, &times), ETIME);
-		EXPECT(times.run_ns == 0);
+		EXPECT(times.queued_ns == 0);
+		gate_open(gate, fence);
 		EXPECT(mlaccel_wait(context, 1, UINT64_MAX, &times) == 0);
-		EXPECT(times.run_ns > 0);
+		EXPECT(times.queued_ns > 0 && times.run_ns > 0);
 	}
 	mlaccel_context_close(context);
 	mlaccel_close(device);
@@ -33,18 +48,20 @@ static void waits_until_a_deadline_and_says_how_long(void)
 static void takes_back_what_has_not_begun(void)
 {
 	struct mlaccel_device *device = opened();
-	struct mlaccel_context *context = mlaccel_context_create(device, 0);
+	struct mlaccel_context *context = mlaccel_context_create(device, 0), *gate;
+	int fence;
 
-	if (!fault("delay_us", 300000)) {
+	gate = gate_close(device, &fence);
+	if (!gate) {
 		skipped = NO_FAULTS;
 	} else {
-		for (int64_t i = 1; i <= 3; i++)
-			EXPECT(submit_nop(context) == i);
+		submit_after(context, fence, 3);
 		EXPECT(mlaccel_cancel(context, 2) == 0);
 		REFUSED(mlaccel_cancel(context, 2), EBUSY);
 		REFUSED(mlaccel_wait(context, 2, soon(), NULL), ECANCELED);
-		EXPECT(mlaccel_wait(context, 1, soon(), NULL) == 0);
+		gate_open(gate, fence);
 		EXPECT(mlaccel_wait(context, 3, soon(), NULL) == 0);
+		EXPECT(mlaccel_wait(context, 1, soon(), NULL) == 0);
 	}
 	mlaccel_context_close(context);
 	mlaccel_close(device);
@@ -77,19 +94,20 @@ static void tells_how_jobs_failed(void)
 static void takes_so_many_jobs(void)
 {
 	struct mlaccel_device *device = opened();
-	struct mlaccel_context *context = mlaccel_context_create(device, 0);
-	struct mlaccel_job *job = mlaccel_job_create();
+	struct mlaccel_context *context = mlaccel_context_create(device, 0), *gate;
+	int fence;
 
-	EXPECT(mlaccel_nop(job) == 0);
-	if (!fault("delay_us", 1000000)) {
+	gate = gate_close(device, &fence);
+	if (!gate) {
 		skipped = NO_FAULTS;
 	} else {
-		for (int64_t i = 1; i <= 1024; i++)
-			EXPECT(mlaccel_submit(context, job, NULL) == i);
-		REFUSED(mlaccel_submit(context, job, NULL), EAGAIN);
+		submit_after(context, fence, 1024);
+		REFUSED(submit_nop(context), EAGAIN);
+		gate_open(gate, fence);
+		EXPECT(mlaccel_wait(context, 1024, soon(), NULL) == 0);
+		EXPECT(submit_nop(context) == 1025);
 	}
-	mlaccel_job_close(job);
-	mlaccel_context_close(context); /* and with it the jobs that have not begun */
+	mlaccel_context_close(context);
 	mlaccel_close(device);
 }
 
