@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Run:
 
 
 class Context(Held):
-    """Jobs that run one after the other. When it is closed, those that have not begun are taken back."""
+    """Jobs that run one after the other. When it and every `Run` of it is gone, what has not begun is taken back."""
 
     def __enter__(self) -> Context:
         return self
@@ -78,7 +79,7 @@ class Context(Held):
         """
         done = ctypes.c_int(-1)
         how = How(
-            timeout_ms=round(timeout * 1000),
+            timeout_ms=math.ceil(timeout * 1000),
             after_count=len(after),
             after=(ctypes.c_int * len(after))(*after),
             done=ctypes.pointer(done) if fence else None,
