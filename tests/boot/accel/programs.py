@@ -104,3 +104,35 @@ with device.context() as context:
 (driver / "bind").write_text("accel_sim.0")
 print(device.best("matmul").run(Job().nop()).run >= 0)
 """
+
+PLUGGED = """
+from math import factorial
+from mlaccel import Device, Job
+from tensormem import Tensor
+device = Device.best("factorial", "copy", "import")
+numbers, results = device.buffer((13,), "uint32"), device.buffer((13,), "uint32")
+words = numbers.view().cast("I")
+for number in range(13):
+    words[number] = number
+device.run(Job().factorial(results, numbers))
+print(list(results.view().cast("I")) == [factorial(number) for number in range(13)])
+weights = Tensor.create((5000,), "uint8", name="weights")
+with weights.writing() as memory:
+    memory[:] = bytes(number % 251 for number in range(5000))
+weights.seal()
+copied = device.buffer((5000,), "uint8")
+device.run(Job().copy(copied, device.tensor(weights)))
+print(bytes(copied.view())[:5000] == bytes(number % 251 for number in range(5000)))
+"""
+
+ENDLESS = """
+import errno
+from mlaccel import Device, Job
+device = Device.best("factorial", "copy")
+left, right = device.buffer((4096,), "uint8"), device.buffer((4096,), "uint8")
+try:
+    while True:
+        device.run(Job().copy(left, right))
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""

@@ -35,9 +35,8 @@ def python(host: Host, program: str) -> list[str]:
 
 
 def test_members_of_the_group_may_use_the_device(host: Host) -> None:
-    name = host.check_output(
-        "basename $(readlink /sys/class/accel_hub/0/accel)"
-    )  # each time it comes it may be another
+    # Each time it comes it may be another one.
+    name = host.check_output("basename $(readlink /sys/class/accel_hub/0/accel)")
     told = host.check_output(f"stat --format='%F, %U, %G, %a' /dev/accel/{name}")
     assert told == "character special file, root, accel, 660"
 
