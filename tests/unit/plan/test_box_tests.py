@@ -126,5 +126,6 @@ def test_the_system_is_judged_after_all_that_was_done_to_it_and_turned_off_last(
 def test_a_further_image_is_spared_what_its_main_one_has_proven(folders: tuple[Path, ...], tmp_path: Path) -> None:
     spared = {*collected(folders, tmp_path, Medium.USB)} - {*collected(folders, tmp_path, Medium.USB, further=True)}
     proven = {"node/test_roles.py", "node/test_flash_cache.py", "tensormem/test_tensormem.py"}
+    proven |= {"accel/test_accel.py", "accel/test_plugged.py"}
     assert {name.partition("::")[0] for name in spared} == proven
     assert "node/test_roles.py::test_nothing_deviates_from_the_role_after_the_start" not in spared
