@@ -7,9 +7,11 @@ needed to keep the host's paths out.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from distrobuild.stages.stage import Job
 
@@ -17,7 +19,11 @@ TREE = "linux"
 """The source tree's folder below /work."""
 CACHE = "/ccache"
 CACHED_COMPILERS = "/usr/lib/ccache"
-"""Debian's folder of links by which `gcc` means ccache; so `CC` stays `gcc`, also in the headers package."""
+"""Debian's folder of links by which a compiler's name means ccache."""
+COMPILERS = Path(__file__).parent / "templates" / "kernel_make"
+"""A `gcc` that keeps assembler out of ccache; so `CC` stays `gcc`, also in the headers package."""
+OUR_COMPILERS = "compilers"
+"""Folder below `work` that it is copied to."""
 COMPILER_CACHE = {
     "CCACHE_DIR": CACHE,
     "CCACHE_COMPILERCHECK": "content",
@@ -25,6 +31,7 @@ COMPILER_CACHE = {
     "CCACHE_MAXSIZE": "5G",
 }
 """ccache only ever saves time: it compares the bytes of compiler, source and every header, at paths that never change.
+It does not see what assembler includes besides, so that is compiled anew.
 
 Depend mode learns the headers from the compiler instead of a second preprocessor run: an object that is not cached
 costs 2 % more than without ccache instead of 22 %. In return, a change of the configuration, whose header is in every
@@ -54,6 +61,9 @@ class Make:
     def __init__(self, job: Job, builder: str, variables: Mapping[str, str], *, ccache: bool) -> None:
         self.cpus = job.cpus
         self.sandbox = replace(job.sandbox, extra={**job.sandbox.extra, CACHE: job.cache}) if ccache else job.sandbox
+        if ccache:
+            shutil.copytree(COMPILERS, job.work / OUR_COMPILERS, dirs_exist_ok=True)
+            (job.work / OUR_COMPILERS / "gcc").chmod(0o755)
         date = datetime.fromtimestamp(job.epoch, UTC)
         self.environment: Mapping[str, str] = {
             "KBUILD_BUILD_TIMESTAMP": f"{date:%a %b %d %H:%M:%S UTC %Y}",
@@ -61,7 +71,7 @@ class Make:
             "KBUILD_BUILD_HOST": "distrobuild",
             "KBUILD_BUILD_VERSION": "1",
             "KCFLAGS": WITHOUT_DEBUGGER,
-            "PATH": f"{CACHED_COMPILERS}:{PATH}" if ccache else PATH,
+            "PATH": f"/work/{OUR_COMPILERS}:{CACHED_COMPILERS}:{PATH}" if ccache else PATH,
             **(COMPILER_CACHE if ccache else {}),
             **variables,
         }

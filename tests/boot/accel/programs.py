@@ -36,7 +36,7 @@ for wrong in (
     lambda: Job().matmul(product, right, left),
     lambda: Job().add(to, x, left),
     lambda: Job().copy(to, copied),
-    lambda: to.part(8, (1000,)),
+    lambda: to.part(100, (1000,)),
     lambda: device.buffer(3, "float64"),
 ):
     try:

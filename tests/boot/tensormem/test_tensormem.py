@@ -133,7 +133,7 @@ kept = tensor.view(write=True)
 try:
     tensor.seal()
 except OSError as error:
-    print(error.errno)  # EBUSY: somebody can write it
+    print(error.errno, flush=True)  # EBUSY: somebody can write it. A child would print it again
 del kept
 tensor.seal()
 here, there = socket.socketpair()
