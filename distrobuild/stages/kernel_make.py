@@ -28,6 +28,8 @@ COMPILER_CACHE = {
     "CCACHE_DIR": CACHE,
     "CCACHE_COMPILERCHECK": "content",
     "CCACHE_DEPEND": "1",
+    # Where the compiler is that it stands for: not by $PATH, in which ours comes first.
+    "CCACHE_PATH": "/usr/bin",
     "CCACHE_MAXSIZE": "5G",
 }
 """ccache only ever saves time: it compares the bytes of compiler, source and every header, at paths that never change.

@@ -10,8 +10,8 @@ from tests.jobs import job_in
 
 MAKEFILE = """\
 all:
-	gcc -c -o picture.o picture.S
-	gcc -c -DWORD='"$(WORD)"' -o word.o word.c
+	gcc -Wp,-MMD,picture.d -c -o picture.o picture.S
+	gcc -Wp,-MMD,word.d -c -DWORD='"$(WORD)"' -o word.o word.c
 """
 
 
