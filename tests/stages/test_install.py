@@ -44,7 +44,7 @@ def root(output: Path) -> Iterator[RootTar]:
 def test_the_layer_holds_what_our_packages_bring_and_no_copy_of_the_root(layer: RootTar) -> None:
     assert layer.lookup("usr/lib/os-release")
     programs = [path for path in layer if path.startswith("usr/bin/")]
-    assert programs == ["usr/bin/mlos-node", "usr/bin/mlrun", "usr/bin/tensormem"]
+    assert programs == ["usr/bin/mlos-accel", "usr/bin/mlos-node", "usr/bin/mlrun", "usr/bin/tensormem"]
     assert [path for path in layer if path.startswith(("dev/", "proc/", "run/", "tmp/"))] == []
     assert b"ID=mlos" in layer.read("usr/lib/os-release")
 

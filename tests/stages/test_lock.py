@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from distrobuild.manifest.distributions import DISTRIBUTIONS
-from distrobuild.manifest.values import DistributionName
+from distrobuild.cli.session import Session
+from distrobuild.plan.locking import wanted_sections
 from distrobuild.stages.tools import PROGRAMS
 from tests import mlos
 from tests.stages.local_archive import SigningKey, make_deb, write_archive
@@ -27,9 +27,8 @@ class Archive:
     """An archive whose packages a test can replace."""
 
     def __init__(self, folder: Path) -> None:
-        table = DISTRIBUTIONS[DistributionName.DEBIAN]
-        wanted = {*PROGRAMS, *table.minimal, *table.live, table.keyring_package, "linux-source-6.12", "chrony"}
-        wanted |= {"bcache-tools", "e2fsprogs", "kmod", "libhwloc15"}
+        selection = Session((mlos.ROOT / "distro.yaml",), (), "debian:trixie", mlos.FLAVOUR).select("ubuntu")
+        wanted = {name for section in wanted_sections(selection).values() for name in section.request.install}
         self.work = folder
         self.folder = folder / "archive"
         self.key = SigningKey.make(folder, "debian-archive")
