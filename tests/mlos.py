@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 BASE = os.environ.get("DISTROBUILD_BASE", "host")
 FLAVOUR = "vm"
 BOX_TESTS = tuple(
-    f"tests/boot/{name}" for name in ("accel", "common", "node", "tensormem", "ubuntu", "flatcar", "systemd")
+    f"tests/boot/{name}" for name in ("accel", "common", "drivers", "node", "tensormem", "ubuntu", "flatcar", "systemd")
 )
 SOURCES = ("kernel", "patches", "packages", "ignition", *BOX_TESTS)
 """Folders of the project that the manifest names."""

@@ -31,6 +31,8 @@ class Facts(BaseModel):
     """Kernel configuration that was asked for, by symbol without `CONFIG_`; `n` is not set."""
     installed: tuple[str, ...] = ()
     """Our packages that the image should have."""
+    drivers: tuple[str, ...] = ()
+    """Drivers of accelerators that the image is for, by the manifest's names."""
     repository: dict[str, str] = {}
     """Version of every package in our repository."""
 

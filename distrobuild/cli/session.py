@@ -18,9 +18,11 @@ from distrobuild.engine.engine import Engine
 from distrobuild.engine.events import Note, Stream
 from distrobuild.engine.host import require_programs
 from distrobuild.engine.store import Store
+from distrobuild.errors import InvalidInput
 from distrobuild.manifest.loader import LoadedManifest, load
 from distrobuild.manifest.lock import Lock, read_lock, write_lock
 from distrobuild.plan import locking
+from distrobuild.plan.drivers import driver_problems
 from distrobuild.plan.early import check_sources
 from distrobuild.plan.graph import Plan
 from distrobuild.plan.selection import Selection, select
@@ -58,9 +60,15 @@ class Session:
         return Store(store_folder())
 
     def select(self, target: str, *, dev: bool = False, kernel: str | None = None) -> Selection:
-        """One target of the manifest, on the chosen base, in the chosen flavour, with the chosen kernel."""
+        """One target of the manifest, on the chosen base, in the chosen flavour, with the chosen kernel.
+
+        Raises `InvalidInput` where the base or the kernel cannot have one of its drivers.
+        """
         manifest, root = self.loaded.manifest, self.loaded.root
-        return select(manifest, root, target, self.base, self.flavour, dev, kernel or self.kernel)
+        selection = select(manifest, root, target, self.base, self.flavour, dev, kernel or self.kernel)
+        if problems := list(driver_problems(selection, self.loaded)):
+            raise InvalidInput(problems)
+        return selection
 
     def lock(self, selection: Selection, emit: Stream, *, only_kernel: bool = False) -> Lock:
         """The lock of a selection, or at least what its kernel by itself needs.

@@ -54,6 +54,8 @@ class Request(Locked):
     snapshot: str | None
     mirror: str | None
     install: tuple[str, ...]
+    components: tuple[str, ...] = ()
+    """Parts of the archive that are on for this request, beside those that always are (`non-free`, `restricted`)."""
     dependencies: bool = True
     """Whether all that the packages depend on is locked too; not so for a source that is only unpacked."""
     check_valid_until: bool = True

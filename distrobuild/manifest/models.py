@@ -115,6 +115,9 @@ class Kernel(Model):
         default_factory=lambda: {DEFAULT_FLAVOUR: KernelFlavour()}, json_schema_extra={"default": {DEFAULT_FLAVOUR: {}}}
     )
     """Flavours by name; a target picks one."""
+    module_key: str | None = None
+    """PEM file with an RSA key and its certificate, which signs the modules; it may stand outside of the project.
+    Without it, modules are not signed, and load wherever the kernel is not locked down."""
     tests: dict[Name, KernelTest] = Field(default_factory=dict)
     """What `distrobuild kernel test` boots the bare kernel for, by name."""
 

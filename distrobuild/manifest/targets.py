@@ -25,6 +25,7 @@ from distrobuild.manifest.values import (
     VARIABLE,
     AccountName,
     DistributionName,
+    DriverName,
     Model,
     Name,
     ProjectPath,
@@ -88,6 +89,8 @@ class Contents(Model):
     """Packages of this project (`packages/NAME`) to build and install."""
     install: tuple[Name, ...] = ()
     """Packages of the base's archive to install."""
+    drivers: tuple[DriverName, ...] = ()
+    """Accelerators that the image is for: their firmware, and for `nvidia-open` modules, made for its kernel."""
     documentation: bool = True
     """Keep manual pages and `/usr/share/doc` (copyright files always stay)."""
     tests: Tests | None = None

@@ -88,3 +88,14 @@ class DistributionName(StrEnum):
 
     DEBIAN = "debian"
     UBUNTU = "ubuntu"
+
+
+class DriverName(StrEnum):
+    """A driver of accelerators that needs more than the kernel, named as its module is, or as its maker calls it."""
+
+    AMDGPU = "amdgpu"
+    AMDXDNA = "amdxdna"
+    IVPU = "ivpu"
+    NVIDIA_OPEN = "nvidia-open"
+    QAIC = "qaic"
+    XE = "xe"

@@ -47,6 +47,11 @@ def kernel_section(selection: Selection) -> str:
     return f"kernel/{selection.target.kernel}"
 
 
+def driver_section(selection: Selection, driver: str) -> str:
+    """Name of the section with the source of a driver's modules."""
+    return f"drivers/{driver}/{selection.base_name}"
+
+
 def container_section(selection: Selection, name: str | None) -> str:
     """Name of the section with a container's packages; without a name, of what all containers are based on."""
     base = f"containers/{selection.name}/{selection.base_name}"
@@ -79,9 +84,9 @@ def wanted_sections(selection: Selection) -> dict[str, Wanted]:
         sections[PORTAGE] = Wanted(python, None)
     if selection.kernel is None or selection.target.base is None:
         return sections
-    image = _archive_packages(selection, selection.contents.packages, selection.archive_packages)
+    image = _archive_packages(selection, selection.contents.packages, selection.archive_packages, selection.components)
     sections[image_section(selection)] = image
-    return sections | _containers(selection)
+    return sections | _driver_modules(selection) | _containers(selection)
 
 
 def check(lock: Lock, sections: Mapping[str, Wanted]) -> list[str]:
@@ -160,8 +165,13 @@ def _tools(selection: Selection) -> Wanted:
     return Wanted(request, tools.keyring)
 
 
-def _archive_packages(selection: Selection, packages: Iterable[str], install: Iterable[str]) -> Wanted:
-    """The base's packages that a root file system needs with these of the project's own and these of the base."""
+def _archive_packages(
+    selection: Selection, packages: Iterable[str], install: Iterable[str], components: tuple[str, ...] = ()
+) -> Wanted:
+    """The base's packages that a root file system needs with these of the project's own and these of the base.
+
+    `components` are parts of the archive that are on for it, beside those that always are.
+    """
     base = selection.base
     own = {name: load_package(selection.root / "packages" / name) for name in packages}
     # The project's own packages are built, not fetched, but what they depend on is.
@@ -172,8 +182,28 @@ def _archive_packages(selection: Selection, packages: Iterable[str], install: It
         snapshot=base.snapshot,
         mirror=base.mirror,
         install=tuple(sorted({*install, *needed})),
+        components=components,
     )
     return Wanted(request, base.keyring)
+
+
+def _driver_modules(selection: Selection) -> dict[str, Wanted]:
+    """Sections with the source of each driver's modules that the kernel lacks."""
+    base = selection.base
+    sections = {}
+    for name, driver in selection.drivers.items():
+        if driver.modules is not None:
+            request = Request(
+                distribution=base.distribution,
+                suite=base.suite,
+                snapshot=base.snapshot,
+                mirror=base.mirror,
+                install=(driver.modules.package,),
+                components=driver.components,
+                dependencies=False,
+            )
+            sections[driver_section(selection, name)] = Wanted(request, base.keyring)
+    return sections
 
 
 def _containers(selection: Selection) -> dict[str, Wanted]:

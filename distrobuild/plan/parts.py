@@ -13,9 +13,11 @@ from distrobuild.manifest.distributions import DISTRIBUTIONS
 from distrobuild.manifest.lock import Lock
 from distrobuild.manifest.models import AptSource, GitSource, Kernel, KernelOrgSource
 from distrobuild.manifest.targets import FlatcarTarget, Tests
+from distrobuild.plan import driver_modules
 from distrobuild.plan.graph import Input, Node, Tree
 from distrobuild.plan.locking import TOOLS, image_section, kernel_section
 from distrobuild.plan.selection import Selection
+from distrobuild.stages import module_signing
 from distrobuild.stages.boot import BootOptions, BootStage, box_tests_input
 from distrobuild.stages.customise import CustomiseOptions, CustomiseStage, SourceOptions, UserOptions
 from distrobuild.stages.deb import DebOptions, DebStage
@@ -75,7 +77,19 @@ class Parts:
         options = KernelOptions(
             **tree.model_dump(), name=name, maintainer=self.maintainer, selftests=self._selftests(chosen, flavour)
         )
-        return Node(node, KernelStage(options), self.kernel_inputs(tree), self.tools)
+        return Node(node, KernelStage(options), {**self.kernel_inputs(tree), **self.module_key}, self.tools)
+
+    @property
+    def module_key(self) -> dict[str, Input]:
+        """The input of a stage that signs modules of the kernel; none where they are not signed."""
+        kernel = self.selection.kernel
+        assert kernel is not None
+        return {} if kernel.module_key is None else {module_signing.KEY: self.tree(kernel.module_key, secret=True)}
+
+    @cached_property
+    def driver_modules(self) -> tuple[Node, ...]:
+        """Modules of drivers that the kernel lacks, each driver's compiled for it."""
+        return driver_modules.nodes(self)
 
     def kernel_tree(self, flavour: str) -> TreeOptions:
         """The tree that a flavour of the kernel is compiled from."""
@@ -131,7 +145,7 @@ class Parts:
     @cached_property
     def repository(self) -> Node:
         inputs: dict[str, Input] = {"debs/kernel": self.kernel}
-        inputs |= {f"debs/{node.name.removeprefix('deb/')}": node for node in self.debs}
+        inputs |= {f"debs/{node.name.removeprefix('deb/')}": node for node in (*self.debs, *self.driver_modules)}
         if self.manifest.signing is not None:
             inputs["key"] = self.tree(self.manifest.signing.key, secret=True)
         options = RepositoryOptions(
@@ -159,9 +173,10 @@ class Parts:
 
     @cached_property
     def install(self) -> Node:
-        kernel = f"linux-image-{self.manifest.name}-{self.selection.flavour}"
-        packages = (*self.selection.contents.packages, kernel)
-        options = InstallOptions(suite=self.selection.base.suite, packages=tuple(sorted(packages)))
+        kernel = f"{self.manifest.name}-{self.selection.flavour}"
+        made_here = (f"{name}-{kernel}" for name in ("linux-image", *driver_modules.packages(self.driver_modules)))
+        packages = tuple(sorted({*self.selection.contents.packages, *made_here}))
+        options = InstallOptions(suite=self.selection.base.suite, packages=packages)
         inputs = {"rootfs": self.rootfs, "repository": self.repository}
         return Node("install", InstallStage(options), inputs, self.tools)
 
@@ -232,6 +247,7 @@ class Parts:
             flavour=self.selection.flavour,
             base_distribution=self.selection.base.distribution,
             packages=self.selection.contents.packages,
+            drivers=self.selection.contents.drivers,
         )
         inputs: dict[str, Input] = {"image": image, "kernel": self.kernel, "repository": self.repository, **beside}
         inputs |= {box_tests_input(folder): self.tree(folder) for folder in tests.folders}

@@ -32,9 +32,8 @@ def repositories(request: Request, keyring: str | None) -> tuple[Repository, ...
             raise DistrobuildError(
                 f"nobody here knows an archive of {table.title} {request.suite}", hint="name one by the key `mirror`"
             )
-        found.append(
-            Repository(mirror=mirror, suites=suites, components=table.components, keyring=_keyring(table, keyring))
-        )
+        components = (*table.components, *request.components)
+        found.append(Repository(mirror=mirror, suites=suites, components=components, keyring=_keyring(table, keyring)))
     return tuple(found)
 
 

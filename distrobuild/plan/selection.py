@@ -11,10 +11,11 @@ from distrobuild.formats.accounts import ADMINISTRATORS
 from distrobuild.manifest import suggestion
 from distrobuild.manifest.base import HostBase, parse_base
 from distrobuild.manifest.distributions import DISTRIBUTIONS, locale_packages
+from distrobuild.manifest.drivers import DRIVERS, DriverPackages
 from distrobuild.manifest.flatcar_sources import NO_SOURCE, OfficialSource, ReleaseSource
 from distrobuild.manifest.models import Kernel, KernelFlavour, Manifest, Tools
 from distrobuild.manifest.targets import Base, Contents, FlatcarTarget, UbuntuTarget
-from distrobuild.manifest.values import DistributionName
+from distrobuild.manifest.values import DistributionName, DriverName
 
 OS_RELEASE = Path("/etc/os-release")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -79,9 +80,9 @@ class Selection:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What people should know before it is built."""
+        remarks = [f"driver {name}: {driver.notice}" for name, driver in self.drivers.items()]
         if not isinstance(self.target, FlatcarTarget):
-            return ()
-        remarks = []
+            return tuple(remarks)
         if unused := self.target.unused_keys:
             names = suggestion.quoted(unused, last=" and ")
             remarks.append(f"{names}: without effect, as this target makes no system of its own")
@@ -97,7 +98,19 @@ class Selection:
         needed = {*table.minimal, *initramfs, table.keyring_package, *locale_packages(self.target.locale)}
         if any(ADMINISTRATORS in user.groups for user in self.target.users):
             needed.add(ADMINISTRATORS)
-        return frozenset({*needed, *self.contents.install})
+        of_drivers = (package for driver in self.drivers.values() for package in driver.packages)
+        return frozenset({*needed, *of_drivers, *self.contents.install})
+
+    @property
+    def drivers(self) -> dict[DriverName, DriverPackages]:
+        """The drivers that the image is for, as far as its base has packages of them."""
+        known = DRIVERS.get((self.base.distribution, self.base.suite), {})
+        return {name: known[name] for name in self.contents.drivers if name in known}
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """What must be on of the base's archive for its drivers, beside what always is."""
+        return tuple(sorted({component for driver in self.drivers.values() for component in driver.components}))
 
     @property
     def architecture(self) -> str:

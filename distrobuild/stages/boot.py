@@ -58,6 +58,8 @@ class BootOptions(Options):
     """The distribution that the packages come from: `debian`, `ubuntu`."""
     packages: tuple[str, ...] = ()
     """Our packages that the image should have, the kernel's aside."""
+    drivers: tuple[str, ...] = ()
+    """Drivers of accelerators that the image is for, by the manifest's names."""
 
 
 class BootStage(Stage[BootOptions]):
@@ -134,5 +136,6 @@ class BootStage(Stage[BootOptions]):
             patch_set=applied[0] if applied else None,
             symbols=requested_symbols(inputs["kernel"] / "requested"),
             installed=(*options.packages, f"linux-image-{release}"),
+            drivers=options.drivers,
             repository=repository_versions(inputs["repository"] / "repository"),
         )

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from distrobuild.stages import kernel_package, kernel_selftests
+from distrobuild.formats import kconfig
+from distrobuild.stages import kernel_package, kernel_selftests, module_signing
 from distrobuild.stages.kernel_make import TREE
 from distrobuild.stages.kernel_prepare import INPUTS, TreeOptions, prepare
 from distrobuild.stages.stage import Job, Stage
@@ -34,7 +35,7 @@ class KernelStage(Stage[KernelOptions]):
     """Source, patches and fragments -> linux-image and linux-headers of one flavour."""
 
     kind: ClassVar[str] = "kernel"
-    inputs: ClassVar[Mapping[str, str]] = INPUTS
+    inputs: ClassVar[Mapping[str, str]] = {**INPUTS, module_signing.KEY: module_signing.KEY_INPUT}
     outputs: Mapping[str, str] = {
         "debs": "linux-image-RELEASE and linux-headers-RELEASE",
         "config": "the finished configuration",
@@ -45,9 +46,11 @@ class KernelStage(Stage[KernelOptions]):
     }
 
     def run(self, job: Job) -> None:
-        """Build. Raises what `prepare` raises, and `NoSelftest`."""
-        prepared = prepare(job, self.options, ccache=self.options.ccache)
+        """Build. Raises what `prepare` raises, `BadModuleKey`, `ThrowAwayModuleKey` and `NoSelftest`."""
+        signing = module_signing.fragment(job)
+        prepared = prepare(job, self.options, ccache=self.options.ccache, last=signing)
         make, series = prepared.make, prepared.series
+        module_signing.check_configuration(kconfig.parse_config((job.work / TREE / ".config").read_text("utf-8")))
         make("bzImage", "modules")
         release = make.read("kernelrelease")
 

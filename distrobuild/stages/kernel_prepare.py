@@ -58,9 +58,14 @@ def fragment_input(name: str) -> str:
 
 
 def prepare(
-    job: Job, options: TreeOptions, *, ccache: bool, apply: Callable[[Job, Series], None] = kernel_source.apply_series
+    job: Job,
+    options: TreeOptions,
+    *,
+    ccache: bool,
+    apply: Callable[[Job, Series], None] = kernel_source.apply_series,
+    last: tuple[Setting, ...] = (),
 ) -> Prepared:
-    """Put the configured tree at /work/linux; `apply` is how patches come in.
+    """Put the configured tree at /work/linux; `apply` is how patches come in, `last` a fragment behind all others.
 
     Raises `InvalidInput` for a bad patch or fragment, `PatchDoesNotApply`, `SymbolsLost` for a symbol that cannot be
     set, and `NoKernelSource`.
@@ -73,7 +78,7 @@ def prepare(
     make = Make(job, options.distribution, identity, ccache=ccache)
     # Neither a version nor a patch set: autoconf.h is in every object, and each change would recompile them all.
     strings = {"LOCALVERSION": f"-{options.distribution}-{options.flavour}"}
-    requested = kernel_config.configure(make, job.work / TREE, options.base_config, fragments, strings)
+    requested = kernel_config.configure(make, job.work / TREE, options.base_config, [*fragments, last], strings)
     return Prepared(make, series, requested)
 
 

@@ -19,7 +19,9 @@ from distrobuild.formats.patch_apply import PatchDoesNotApply
 from distrobuild.stages.kernel import KernelOptions, KernelStage
 from distrobuild.stages.kernel_config import SymbolsLost
 from distrobuild.stages.kernel_prepare import fragment_input
+from distrobuild.stages.module_signing import ThrowAwayModuleKey
 from distrobuild.stages.stage import Job
+from tests.stages.module_key import rsa_key, write_key
 from tests.stages.small_kernel import RELEASE, write_tree
 
 PATCH = """\
@@ -54,7 +56,14 @@ def any_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def build(project: Path, make_job: Callable[..., Job], name: str = "job", cpus: int = 2, version: str = "1.0") -> Path:
+def build(
+    project: Path,
+    make_job: Callable[..., Job],
+    name: str = "job",
+    cpus: int = 2,
+    version: str = "1.0",
+    key: Path | None = None,
+) -> Path:
     options = KernelOptions(
         name="test-6.12",
         distribution="test",
@@ -70,6 +79,8 @@ def build(project: Path, make_job: Callable[..., Job], name: str = "job", cpus: 
         "patches": project / "patches",
         fragment_input("kernel/config/vm.config"): project / "vm.config",
     }
+    if key is not None:
+        inputs["key"] = key
     job = make_job(inputs, name, cpus=cpus)
     KernelStage(options).run(job)
     return job.output
@@ -104,6 +115,24 @@ def test_another_version_leaves_the_configuration_as_it_is(project: Path, make_j
     one, other = (build(project, make_job, version, version=version) for version in ("1.0", "2.0"))
     # Every object is compiled with the configuration: all of them would have to be compiled again.
     assert (one / "config").read_bytes() == (other / "config").read_bytes()
+
+
+def test_a_key_signs_the_modules_whatever_the_fragments_say(
+    project: Path, make_job: Callable[..., Job], tmp_path: Path
+) -> None:
+    (project / "vm.config").write_text('# CONFIG_MODULE_SIG_ALL is not set\nCONFIG_MODULE_SIG_KEY=""\n')
+    assert "CONFIG_MODULE_SIG_ALL=y" not in (build(project, make_job, "unsigned") / "config").read_text()
+    config = (build(project, make_job, "signed", key=write_key(tmp_path / "key.pem", rsa_key())) / "config").read_text()
+    assert "CONFIG_MODULE_SIG_ALL=y" in config
+    assert 'CONFIG_MODULE_SIG_KEY="/inputs/key"' in config
+
+
+def test_a_key_that_would_be_thrown_away_is_refused_before_it_is_made(
+    project: Path, make_job: Callable[..., Job]
+) -> None:
+    (project / "vm.config").write_text('CONFIG_MODULE_SIG_KEY="certs/signing_key.pem"\n')
+    with pytest.raises(ThrowAwayModuleKey, match="no two builds would be equal"):
+        build(project, make_job)
 
 
 def test_the_maintainer_scripts_run_the_hooks_with_release_and_image(

@@ -29,19 +29,31 @@ class Archive:
         self.old = make_deb(folder, "library", "1.0")
         self.new = make_deb(folder, "library", "1.1")
         broken = make_deb(folder, "broken", "1.0", depends="nowhere")
+        firmware = make_deb(folder, "firmware", "1.0")
         self.suites = {
-            "noble": {"main": [*base, self.old], "universe": [tool, broken]},
-            "noble-updates": {"main": [], "universe": []},
-            "noble-security": {"main": [], "universe": []},
+            "noble": {"main": [*base, self.old], "universe": [tool, broken], "restricted": [firmware]},
+            "noble-updates": {"main": [], "universe": [], "restricted": []},
+            "noble-security": {"main": [], "universe": [], "restricted": []},
         }
         self.write()
 
     def write(self, **fields: str) -> None:
         write_archive(self.folder, self.suites, self.key, origin="Ubuntu", **fields)
 
-    def resolve(self, *packages: str, keep: dict[str, str] | None = None, snapshot: str | None = None) -> Section:
+    def resolve(
+        self,
+        *packages: str,
+        keep: dict[str, str] | None = None,
+        snapshot: str | None = None,
+        components: tuple[str, ...] = (),
+    ) -> Section:
         request = Request(
-            distribution="ubuntu", suite="noble", snapshot=snapshot, mirror=f"file://{self.folder}", install=packages
+            distribution="ubuntu",
+            suite="noble",
+            snapshot=snapshot,
+            mirror=f"file://{self.folder}",
+            install=packages,
+            components=components,
         )
         with Resolver("amd64") as resolver:
             return resolver.resolve(request, str(self.key.keyring), keep)
@@ -76,6 +88,14 @@ def test_a_kept_version_stays_while_the_archive_has_it(archive: Archive) -> None
     archive.suites["noble-updates"]["main"] = [archive.new]
     archive.write()
     assert archive.versions("tool", keep={"library": "1.0"})["library"] == "1.0"
+
+
+def test_a_component_is_on_where_it_is_asked_for_and_nowhere_else(archive: Archive) -> None:
+    section = archive.resolve("firmware", components=("restricted",))
+    assert "firmware" in {package.package for package in section.packages}
+    assert section.repositories[0].components == ("main", "universe", "restricted")
+    with pytest.raises(UnknownPackage, match="`firmware` does not exist"):
+        archive.resolve("firmware")
 
 
 def test_a_snapshot_is_read_where_the_archive_says_though_it_has_expired(archive: Archive) -> None:

@@ -21,6 +21,7 @@ EXTENSIONS = ("targets.*.sysext", "targets.*.kernel_modules")
 CERTIFICATES = tuple(f"{extension}.signing.certificate" for extension in EXTENSIONS)
 SECRET_KEYS = (
     "signing.key",
+    "kernels.*.module_key",
     "targets.*.update.key",
     *(f"{extension}.signing.key" for extension in EXTENSIONS),
 )

@@ -21,6 +21,7 @@ PACKAGE_LISTS = (
 NAME_LISTS = (
     *PACKAGE_LISTS,
     *("targets.*.install", "targets.*.flavours.*.install", "targets.*.outputs"),
+    *("targets.*.drivers", "targets.*.flavours.*.drivers"),
     "targets.*.kernel_modules.modules",
     *("targets.*.containers.*.install", "targets.*.containers.*.ports", "targets.*.containers.*.volumes"),
 )
