@@ -41,6 +41,13 @@ def test_members_of_the_group_may_use_the_device(host: Host) -> None:
     assert told == "character special file, root, accel, 660"
 
 
+def test_whatever_device_of_the_class_comes_the_hub_is_there_to_list_it(host: Host) -> None:
+    # No emulated device has a driver that lives without the hub: ask udev what it would do.
+    name = host.check_output("basename $(readlink /sys/class/accel_hub/0/accel)")
+    rules = host.check_output(f"udevadm test --action=add /sys/class/accel/{name} 2>&1")
+    assert "kmod load accel_hub" in rules
+
+
 def test_the_library_keeps_its_promises_on_this_kernel(host: Host) -> None:
     done = host.run("/usr/libexec/mlos-accel/conformance")
     assert done.rc == 0, done.stdout + done.stderr
