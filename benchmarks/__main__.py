@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from benchmarks.accel_hub import accel_hub
 from benchmarks.accel_inventory import accel_inventory
 from benchmarks.boots import boots
 from benchmarks.cold import BARS, cold
@@ -57,6 +58,7 @@ QUICK: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "data_plane": data_plane,
     "reader": reader,
     "accel": accel_inventory,
+    "accel_hub": accel_hub,
 }
 SLOW: dict[str, Callable[[Path], Iterable[Ratio]]] = {
     "images": lambda folder: [images(folder)],
