@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mlos_accel.device import Device, Load, Memory, Partition, Power
+from mlos_accel.device import Device, Jobs, Load, Memory, Partition, Power
 from mlos_accel.inventory import Inventory, collect
 from mlos_accel.tree import Tree
 
@@ -228,12 +228,23 @@ def test_a_serial_number_on_usb_names_a_device_in_every_port(machine: Machine) -
 def test_a_device_of_the_hub_tells_all_in_the_hubs_words(device: Find) -> None:
     sim = device("hub", "/dev/accel/accel0")
     assert (sim.name, sim.kind, sim.driver, sim.address) == ("accel-sim", "sim", "accel_sim", "accel_sim.0")
-    assert sim.capabilities == ("int8", "fp32", "matmul", "conv", "elementwise", "dma_buf_import")
+    assert sim.capabilities == ("int8", "fp32", "copy", "matmul", "convolution", "elementwise", "import")
     assert (sim.memory.total_bytes, sim.memory.used_bytes) == (268435456, 1048576)
     assert sim.load == Load(busy_permille=412, queues=4, queue_depth=3)
     assert (sim.jobs.submitted, sim.jobs.done, sim.jobs.failed) == (1003, 998, 2)
     assert (sim.jobs.contexts, sim.jobs.model, sim.health.resets) == (2, 17, 1)
-    assert (sim.numa_node, sim.power.state, sim.power.milliwatts) == (None, "active", 0)
+    assert (sim.numa_node, sim.power.state, sim.power.milliwatts) == (None, "active", None)
+
+
+def test_the_hub_of_a_real_kernel_says_what_the_inventory_reads(device: Find) -> None:
+    edu = device("guest", "/dev/accel/accel1")
+    assert (edu.name, edu.kind, edu.driver, edu.address) == ("QEMU edu", "other", "accel_edu", "0000:01:00.0")
+    assert edu.capabilities == ("copy", "import", "factorial")
+    assert edu.load == Load(busy_permille=102, queues=1, queue_depth=0)
+    assert (edu.jobs, edu.health.state) == (Jobs(submitted=2, done=2, failed=0, contexts=0, model=0), "ok")
+    assert (edu.memory.total_bytes, edu.power.state) == (16 << 20, "active")
+    sim = device("guest", "/dev/accel/accel0")
+    assert (sim.name, sim.kind, sim.address, sim.load.queues) == ("Software accelerator", "sim", "accel_sim.0", 4)
 
 
 def test_a_device_that_the_hub_only_lists_is_described_by_its_own_probe(device: Find) -> None:

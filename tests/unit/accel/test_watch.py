@@ -47,7 +47,7 @@ def test_bars_show_load_and_memory(inventory: Take) -> None:
     lines = frame(taken, seen(taken), Screen(columns=80), 40)
     start = next(n for n, line in enumerate(lines) if "accel-sim" in line)
     assert lines[start + 1] == "     load  █████████░░░░░░░░░░░░░░  41%               ▃▃▃"
-    assert lines[start + 2] == "     mem   █░░░░░░░░░░░░░░░░░░░░░░  1.0/256.0 MiB     0 W"
+    assert lines[start + 2] == "     mem   █░░░░░░░░░░░░░░░░░░░░░░  1.0/256.0 MiB"
     npu = next(n for n, line in enumerate(lines) if "XDNA" in line)
     assert lines[npu + 1] == "", "of what nobody tells there is no bar"
 

@@ -135,7 +135,7 @@ class Device:
     shared_nodes: tuple[str, ...] = ()
     """Device nodes that every device of its kind needs besides, such as /dev/kfd."""
     capabilities: tuple[str, ...] = ()
-    """What it can do, in the hub's words: `int8`, `matmul`, `dma_buf_import`."""
+    """What it can do, in the hub's words: `int8`, `matmul`, `import`."""
     memory: Memory = field(default_factory=Memory)
     load: Load = field(default_factory=Load)
     jobs: Jobs = field(default_factory=Jobs)

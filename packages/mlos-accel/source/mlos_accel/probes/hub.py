@@ -59,7 +59,6 @@ def _device(tree: Tree, folder: str) -> Device:
         ),
         power=Power(
             state=next((state for state in STATES if state == tree.text(f"{folder}/power_state")), None),
-            milliwatts=number("power_mw"),
         ),
         health=_health(number("resets"), driver),
     )
