@@ -8,6 +8,7 @@ same key.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -86,6 +87,7 @@ class DriverModulesStage(Stage[DriverModulesOptions]):
         headers = f"/work/kernel/usr/src/linux-headers-{release}"
         job.sandbox.run(["make", f"--jobs={job.cpus}", f"SYSSRC={headers}", "modules"], cwd=place)
         self._install(job, place, headers, release, config)
+        self._add_files(job)
         self._pack(job, release, version.rpartition("-")[0] or version)
 
     def _check(self, config: Mapping[str, str]) -> None:
@@ -112,6 +114,12 @@ class DriverModulesStage(Stage[DriverModulesOptions]):
                 module_signing.sign(job, headers, config, module)
             if config.get("MODULE_COMPRESS_ZSTD") == "y":
                 job.sandbox.run(["zstd", "--quiet", "--rm", module])
+
+    def _add_files(self, job: Job) -> None:
+        """What the driver needs on a machine beside its archive's packages: files below `files`, by their places."""
+        files = TEMPLATES / self.options.driver / "files"
+        if files.is_dir():
+            shutil.copytree(files, job.work / "package", dirs_exist_ok=True)
 
     def _pack(self, job: Job, release: str, version: str) -> None:
         package = job.work / "package"

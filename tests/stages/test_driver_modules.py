@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from debian.debfile import DebFile
 
+from distrobuild.stages import driver_modules
 from distrobuild.stages.driver_modules import DriverModulesOptions, DriverModulesStage, KernelLacksSymbols
 from distrobuild.stages.module_signing import BadModuleKey
 from distrobuild.stages.stage import Job
@@ -129,6 +131,19 @@ def test_the_key_of_the_kernel_signs_what_is_installed(
     key = write_key(tmp_path / "key.pem", rsa_key())
     digest = subprocess.run(["sha256sum"], stdin=key.open("rb"), check=True, capture_output=True).stdout.strip()
     assert module(build(make_job, {**inputs, "key": key}, "signed")).endswith(b"signed by sha512 with " + digest)
+
+
+def test_files_of_a_driver_come_with_its_modules(
+    make_job: Callable[..., Job], inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    templates = shutil.copytree(driver_modules.TEMPLATES, tmp_path / "templates")
+    settings = templates / "card/files/usr/lib/modprobe.d/card.conf"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("options card-current x=1\n")
+    monkeypatch.setattr(driver_modules, "TEMPLATES", templates)
+    deb = build(make_job, inputs)
+    assert deb.data.get_content("usr/lib/modprobe.d/card.conf") == b"options card-current x=1\n"
+    assert b"usr/lib/modprobe.d/card.conf" in deb.control.get_content("md5sums")
 
 
 def test_the_same_bytes_come_out_whatever_the_umask_and_the_processors(
