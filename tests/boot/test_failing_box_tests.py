@@ -75,7 +75,7 @@ def test_a_build_whose_box_tests_fail_exits_1_keeps_the_image_and_says_which(tmp
     (project / "box").mkdir()
     (project / "box/test_box.py").write_text("def test_that_fails(host):\n    assert False\n", "utf-8")
     command = [str(Path(sys.executable).with_name("distrobuild")), "build", "ubuntu"]
-    command += ["--set", "targets.ubuntu.tests.path=box"]
+    command += ["--set", f"targets.ubuntu.flavours.{mlos.FLAVOUR}.tests.path=box"]
     command += ["--base", mlos.BASE, "--flavour", mlos.FLAVOUR]
     ended = subprocess.run(command, cwd=project, check=False, capture_output=True, text=True)
     assert ended.returncode == 1
