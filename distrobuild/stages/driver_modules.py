@@ -7,14 +7,13 @@ same key.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from distrobuild.errors import DistrobuildError
-from distrobuild.formats import kconfig
+from distrobuild.formats import deb_contents, kconfig
 from distrobuild.formats.deb_repository import read_deb
 from distrobuild.formats.template import render
 from distrobuild.stages import module_signing
@@ -127,13 +126,11 @@ class DriverModulesStage(Stage[DriverModulesOptions]):
         documentation.mkdir(parents=True)
         (copyright_file,) = (job.work / "source/usr/share/doc").glob("*/copyright")
         (documentation / "copyright").write_bytes(copyright_file.read_bytes())
-        files = sorted(path for path in package.rglob("*") if path.is_file())
-        digests = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(package)}\n" for path in files]
-        size = sum(-(-path.stat().st_size // 1024) for path in files)  # KiB, each file rounded up (policy 5.6.20)
+        digests, size = deb_contents.md5sums(package), deb_contents.installed_size_kib(package)
         control = package / "DEBIAN"
         control.mkdir()
         (control / "control").write_text(self._control(release, version, size), "utf-8")
-        (control / "md5sums").write_text("".join(digests), "utf-8")
+        (control / "md5sums").write_text(digests, "utf-8")
         for name in SCRIPTS:
             (control / name).write_text(render(TEMPLATES / "depmod.j2", {"script": name, "release": release}), "utf-8")
         _set_modes(package)

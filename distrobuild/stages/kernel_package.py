@@ -9,7 +9,6 @@ GRUB and DKMS work from there.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import jinja2
 
+from distrobuild.formats import deb_contents
 from distrobuild.stages.kernel_make import TREE, Make
 from distrobuild.stages.stage import Job
 
@@ -109,14 +109,12 @@ def _write_documentation(packages: Packages, kind: str, tree: Path, epoch: int) 
 
 def _write_control(packages: Packages, kind: str, tree: Path, depends: str) -> None:
     """DEBIAN/: control, digests and, for the image, the scripts that run the hooks."""
-    files = sorted(path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
-    digests = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(tree)}\n" for path in files]
-    size = sum(-(-path.stat().st_size // 1024) for path in files)  # KiB, each file rounded up (policy 5.6.20)
+    digests, size = deb_contents.md5sums(tree), deb_contents.installed_size_kib(tree)
     control = tree / "DEBIAN"
     control.mkdir()
     text = _render("control.j2", packages, kind=kind, depends=depends, size=size, architecture=ARCHITECTURE)
     (control / "control").write_text(text, "utf-8")
-    (control / "md5sums").write_text("".join(digests), "utf-8")
+    (control / "md5sums").write_text(digests, "utf-8")
     for hook in HOOKS if kind == "image" else ():
         (control / hook).write_text(_render("hook.j2", packages, hook=hook), "utf-8")
     _set_modes(tree)

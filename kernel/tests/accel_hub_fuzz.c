@@ -6,23 +6,19 @@
  *	accel_hub_fuzz [CALLS] [SEED]
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel_hub.h"
-#include "draw.h"
-#include "verdict.h"
+#include "fuzzer.h"
 
 #define MAGIC 'd'
 #define PAGE 4096UL
@@ -225,22 +221,21 @@ static void try_one(void)
 }
 
 /* The first one of the hub; there may be others of the class accel. */
-static int open_device(void)
+static bool open_device(void)
 {
 	struct query query;
 
 	mkdir("/dev", 0755);
 	for (int number = 0; number < 64; number++) {
 		char path[32];
-		int fd;
 
 		snprintf(path, sizeof(path), "/dev/accel/accel%d", number);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0 && !ioctl(fd, _IOC(_IOC_READ, MAGIC, QUERY, sizeof(query)), &query))
-			return fd;
-		close(fd);
+		device = open(path, O_RDWR | O_CLOEXEC);
+		if (device >= 0 && !ioctl(device, _IOC(_IOC_READ, MAGIC, QUERY, sizeof(query)), &query))
+			return true;
+		close(device);
 	}
-	return -1;
+	return false;
 }
 
 static uint64_t used(void)
@@ -252,38 +247,22 @@ static uint64_t used(void)
 	return query.used;
 }
 
-/*
- * Jobs that have not ended keep their buffers, until the last of them has. Descriptors of dma-bufs that the kernel had no
- * place to tell of are closed, too.
- */
-static bool all_came_back(uint64_t before)
+/* Descriptors of dma-bufs that the kernel had no place to tell of are closed, too. The device is still asked. */
+static void close_all(void)
 {
 	close_range(device, ~0U, 0);
-	device = open_device();
-	for (int i = 0; i < 600 && used() != before; i++)
-		nanosleep(&(struct timespec){0, 100000000}, NULL);
-	return used() == before;
+	open_device();
 }
 
 int main(int count, char **arguments)
 {
-	long calls = count > 1 ? atol(arguments[1]) : 1000000;
-	uint64_t before;
-	bool back;
+	static const struct fuzzer hub = {
+		.missing = "there is no accelerator",
+		.open_device = open_device,
+		.try_one = try_one,
+		.let_go = close_all,
+		.used = used,
+	};
 
-	draw_state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
-	device = open_device();
-	if (device < 0) {
-		puts("1..0 # SKIP there is no accelerator");
-		return 4;
-	}
-	before = used();
-	printf("KTAP version 1\n1..3\n# seed %llu\n", (unsigned long long)draw_state);
-	for (long i = 0; i < calls; i++)
-		try_one();
-	printf("%sok 1 every call is refused as documented, or does what it says # %ld calls\n", wrong ? "not " : "", calls);
-	printf("%sok 2 both happened # %lu accepted, %lu refused\n", accepted && refused ? "" : "not ", accepted, refused);
-	back = all_came_back(before);
-	printf("%sok 3 all memory came back\n", back ? "" : "not ");
-	return wrong != 0 || !back;
+	return fuzz(&hub, count, arguments);
 }

@@ -7,14 +7,11 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel_hub.h"
-#include "draw.h"
-#include "verdict.h"
+#include "fuzzer.h"
 
 #define PAGE 4096UL
 #define HANDLES 16U
@@ -207,47 +204,33 @@ static uint64_t used(void)
 }
 
 /* The first there is: not every device of the hub's list has one. */
-static int open_device(void)
+static bool open_device(void)
 {
 	for (number = 0; number < 16; number++) {
 		char path[32];
-		int fd;
 
 		snprintf(path, sizeof(path), "/dev/npu%d", number);
-		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
+		device = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (device >= 0)
+			return true;
 	}
-	return -1;
+	return false;
 }
 
-static bool all_came_back(uint64_t before)
+static void close_device(void)
 {
 	close(device);
-	for (int i = 0; i < 600 && used() != before; i++)
-		nanosleep(&(struct timespec){0, 100000000}, NULL);
-	return used() == before;
 }
 
 int main(int count, char **arguments)
 {
-	long calls = count > 1 ? atol(arguments[1]) : 1000000;
-	uint64_t before;
-	bool back;
+	static const struct fuzzer npu = {
+		.missing = "there is no /dev/npuN",
+		.open_device = open_device,
+		.try_one = try_one,
+		.let_go = close_device,
+		.used = used,
+	};
 
-	draw_state = count > 2 ? strtoull(arguments[2], NULL, 0) : 4711;
-	device = open_device();
-	if (device < 0) {
-		puts("1..0 # SKIP there is no /dev/npuN");
-		return 4;
-	}
-	before = used();
-	printf("KTAP version 1\n1..3\n# seed %llu\n", (unsigned long long)draw_state);
-	for (long i = 0; i < calls; i++)
-		try_one();
-	printf("%sok 1 every call is refused as documented, or does what it says # %ld calls\n", wrong ? "not " : "", calls);
-	printf("%sok 2 both happened # %lu accepted, %lu refused\n", accepted && refused ? "" : "not ", accepted, refused);
-	back = all_came_back(before);
-	printf("%sok 3 all memory came back\n", back ? "" : "not ");
-	return wrong != 0 || !back;
+	return fuzz(&npu, count, arguments);
 }
