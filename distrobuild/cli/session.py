@@ -25,6 +25,7 @@ from distrobuild.plan import locking
 from distrobuild.plan.drivers import driver_problems
 from distrobuild.plan.early import check_sources
 from distrobuild.plan.graph import Plan
+from distrobuild.plan.overridden import overridden
 from distrobuild.plan.selection import Selection, select
 from distrobuild.plan.targets import plan_target
 
@@ -85,7 +86,12 @@ class Session:
         return lock
 
     def plan(self, selection: Selection, emit: Stream) -> Plan:
-        """The plan of a selection; mistakes in its source files are found before anything is resolved."""
+        """The plan of a selection; mistakes in its source files are found before anything is resolved.
+
+        What the command line sets without effect is said.
+        """
+        for remark in overridden(selection, self.loaded):
+            emit(Note(text=remark))
         check_sources(selection)
         return plan_target(selection, self.lock(selection, emit))
 
