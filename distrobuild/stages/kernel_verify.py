@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from distrobuild.errors import InvalidInput, Location, Problem
 from distrobuild.formats import kconfig
+from distrobuild.formats.kconfig_tree import read_tree
 from distrobuild.formats.patch import Patch
 from distrobuild.formats.patch_series import Series
 from distrobuild.sandbox.sandbox import ProgramFailed
@@ -61,7 +62,7 @@ class UnsoundSeries(InvalidInput):
 class Verdict:
     """What was found about one patch: what is wrong in each configuration, and remarks about its style.
 
-    `on` is None for a patch before the first that brings a symbol.
+    `on` is None for a patch before the first that lets a symbol be asked for.
     """
 
     patch: str
@@ -115,10 +116,10 @@ class KernelVerifyStage(Stage[VerifyOptions]):
         before = self._compile(job, absent)
         if before.failure is not None:
             raise before.failure
-        there: set[str] = set()
         for patch in series.patches:
             commit_patches(job, [patch])
-            there |= set(symbols(patch))
+            # A menu may only come to the kernel's own after all that is in it.
+            there = brought & read_tree(job.work / TREE).definitions.keys()
             off = self._compile(job, absent)
             mends = any(map(MENDS.match, patch.message))
             other_code = [] if mends else _other_code(before, off)
@@ -142,6 +143,8 @@ class KernelVerifyStage(Stage[VerifyOptions]):
         fragments = [[setting for setting in each if setting.symbol not in absent] for each in asked]
         kernel_config.configure(make, job.work / TREE, self.options.base_config, fragments, {})
         lines.clear()
+        for name in list(self._objects(job.work / TREE)):
+            (job.work / TREE / name).unlink()  # it may be of the other configuration, and none of this one
         failure = None
         try:
             make("W=1", *self.options.targets)

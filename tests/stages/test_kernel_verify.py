@@ -48,6 +48,41 @@ MEND = """\
  \treturn 0;
  }
 """
+PARTS = """
+.PHONY: parts/
+parts/:
+\ttest ! -e parts/answer.c || ! grep -q ANSWER=y .config || $(MAKE) parts/answer.o
+"""
+"""A folder whose one object is compiled if it is asked for, as kbuild does by `obj-$(CONFIG_ANSWER)`."""
+PART = """\
+--- /dev/null
++++ b/parts/answer.c
+@@ -0,0 +1 @@
++int answer(void) { return 41; }
+"""
+OTHER_PART = """\
+--- a/parts/answer.c
++++ b/parts/answer.c
+@@ -1 +1 @@
+-int answer(void) { return 41; }
++int answer(void) { return 42; }
+"""
+MENU = """\
+--- /dev/null
++++ b/answer/Kconfig
+@@ -0,0 +1,2 @@
++config ANSWER
++\tbool "Answer"
+"""
+SOURCED = """\
+--- a/Kconfig
++++ b/Kconfig
+@@ -3,3 +3,4 @@
+ \tdepends on MAGIC
+ config PLAIN
+ \tbool "Plain"
++source "answer/Kconfig"
+"""
 
 
 def code(*lines: str) -> str:
@@ -65,9 +100,12 @@ def guarded(line: str) -> str:
 
 @pytest.fixture
 def verify(tmp_path: Path, tools_root: Path) -> Verify:
-    """Judge a series of these patches, with `more` at the end of the program; the verdicts, or the problems."""
+    """Judge a series of these patches, with `more` at the end of the program and `rules` at that of the Makefile.
 
-    def run(*patches: str, more: str = "") -> list[dict[str, object]]:
+    The verdicts, or the problems.
+    """
+
+    def run(*patches: str, more: str = "", rules: str = "") -> list[dict[str, object]]:
         write_tree(tmp_path / "linux")
         (tmp_path / "patches").mkdir()
         for number, text in enumerate(patches, start=1):
@@ -76,6 +114,8 @@ def verify(tmp_path: Path, tools_root: Path) -> Verify:
         (tmp_path / "patches/series").write_text("".join(f"{number + 1}.patch\n" for number in range(len(patches))))
         with (tmp_path / "linux/main.c").open("a") as main:
             main.write(more)
+        with (tmp_path / "linux/Makefile").open("a") as makefile:
+            makefile.write(rules)
         (tmp_path / "small.config").write_text("CONFIG_PLAIN=y\nCONFIG_ANSWER=y\nCONFIG_DEBUG_ATOMIC_SLEEP=y\n")
         inputs = {
             "source": tmp_path / "linux",
@@ -89,7 +129,7 @@ def verify(tmp_path: Path, tools_root: Path) -> Verify:
             base_config="allnoconfig",
             config=("small.config",),
             patches="patches",
-            targets=("main.o",),
+            targets=("main.o", "parts/") if rules else ("main.o",),
         )
         job = job_in(tmp_path / "job", tools_root, inputs)
         KernelVerifyStage(options).run(job)
@@ -113,6 +153,17 @@ def test_a_sound_series_has_a_verdict_on_each_patch(verify: Verify) -> None:
 def test_a_patch_before_the_first_symbol_has_nothing_to_switch_on(verify: Verify) -> None:
     first, second = verify(code("\t/* nothing */"), SYMBOL)
     assert (first["on"], second["on"]) == (None, [])
+
+
+def test_a_menu_that_nothing_leads_to_yet_cannot_be_asked_for(verify: Verify) -> None:
+    first, second, third = verify(MENU, SOURCED, guarded('\tputs("42");'))
+    assert (first["on"], second["on"], third["on"]) == (None, [], [])
+
+
+def test_what_only_the_option_compiles_is_no_code_without_it(verify: Verify) -> None:
+    later = OTHER_PART.replace("42", "43").replace("41", "42")
+    verdicts = verify(SYMBOL, PART, FIXES + code('\tputs("more");'), OTHER_PART, later, rules=PARTS)
+    assert [each["off"] for each in verdicts] == [[], [], [], [], []]
 
 
 def test_a_warning_counts_for_the_patch_that_brings_it(verify: Verify) -> None:
