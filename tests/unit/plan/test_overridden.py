@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from distrobuild.cli.session import Session
+from distrobuild.engine.events import Event, Note, Stream
+from distrobuild.errors import DistrobuildError
 from distrobuild.plan.overridden import overridden
 
 MANIFEST = """\
@@ -62,6 +64,17 @@ def test_the_whole_key_of_a_flavour_wins_and_that_is_said_once(project: Path, ov
 )
 def test_what_counts_is_not_remarked_on(project: Path, override: str) -> None:
     assert remarks(project, "vm", override) == []
+
+
+def test_a_plan_says_it_before_anything_is_resolved(project: Path) -> None:
+    (project / "distro.lock").write_text("not a lock", "utf-8")
+    session = Session((project / "distro.yaml",), ("targets.box.install=[vim]",), None, "vm")
+    said: list[Event] = []
+    with pytest.raises(DistrobuildError, match=r"distro\.lock"):
+        session.plan(session.select("box"), Stream(said.append))
+    (note,) = said
+    assert isinstance(note, Note)
+    assert note.text == f"`--set targets.box.install=[vim]` {OWN} (`targets.box.flavours.vm.install`)"
 
 
 def test_what_the_file_says_of_both_is_as_it_was_meant(project: Path) -> None:
